@@ -90,7 +90,7 @@ def judge_board(
     """
     came = _came_of(do, board, result, now)
     if do is Do.EDIT_CARD and isinstance(result, Sent):
-        came = replace(came, columns={**came.columns, **_redrawn(board, began_at)})
+        came = replace(came, columns={**came.columns, **_redrawn(board, began_at, now)})
     is_lost = isinstance(result, ChatForbidden)
     is_sealed = is_lost and not only_muted(do, result)
     if is_lost:
@@ -162,9 +162,9 @@ def _shown(do: Do, board: Board, sent: Sent, now: float) -> BoardColumns:
     return columns
 
 
-def _redrawn(board: Board, began_at: float) -> BoardColumns:
+def _redrawn(board: Board, began_at: float, now: float) -> BoardColumns:
     """Where no edit from before this one comes any later: its copies are edited with it."""
-    if (at := board.after_edit(began_at)) is None:
+    if (at := board.after_edit(began_at, now)) is None:
         return {}
     return {"redraw_at": at, "duplicates": dict.fromkeys(board.duplicates, ANY_FACE)}
 

@@ -98,8 +98,8 @@ class Placed(Delivery):
             return None
         return self.redraw_at if self.redraw_at <= now + LATE_S else now
 
-    def after_edit(self, began_at: float) -> float | None:
-        """`redraw_at` after an edit that was begun then (Unix seconds); None: as it is.
+    def after_edit(self, began_at: float, now: float) -> float | None:
+        """`redraw_at` at `now`, after an edit that was begun then (Unix seconds); None: as it is.
 
         Where one came late, another one may as well; and where the clock was set back meanwhile,
         one that is on its way may come yet.
@@ -108,7 +108,7 @@ class Placed(Delivery):
         if at is None or at > began_at:
             return None
         is_early = self.redraw_at == AT_ONCE or self.redraw_at > began_at + LATE_S
-        return began_at + LATE_S if is_early else 0.0
+        return now + LATE_S if is_early else 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

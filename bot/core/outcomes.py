@@ -110,7 +110,7 @@ def judge(
     """
     verdict = _came_of(do, row, result, around, gate_is_open=gate_is_open, now=now)
     if do is Do.EDIT_CARD and isinstance(result, Rendered | MessageGone):
-        verdict = _redrawn(verdict, row, began_at)
+        verdict = _redrawn(verdict, row, began_at, now)
     if is_redraw := row.is_redraw(do):
         verdict = _of_redraw(verdict, now)
     if verdict.columns is None:
@@ -319,10 +319,10 @@ def _node_error(
 # in the chat
 
 
-def _redrawn(verdict: Verdict, row: Invoice, began_at: float) -> Verdict:
+def _redrawn(verdict: Verdict, row: Invoice, began_at: float, now: float) -> Verdict:
     """Where no edit from before this one comes any later, its other messages are edited with the
     card."""
-    if (at := row.after_edit(began_at)) is None:
+    if (at := row.after_edit(began_at, now)) is None:
         return verdict
     columns: Columns = {**(verdict.columns or {}), "redraw_at": at}
     if row.state is not State.OPEN:  # what can be paid is worth more than that its copies are right

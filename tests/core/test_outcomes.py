@@ -227,14 +227,17 @@ def test_an_edit_that_takes_until_none_comes_late_is_done_once_more() -> None:
 def test_where_one_edit_came_late_another_may_come() -> None:
     row = shown(SETTLED, Face.PAID, redraw_at=AT_ONCE)
     columns = written(Do.EDIT_CARD, row, Rendered({"card_shown": Face.PAID}), began_at=NOW - 1)
-    assert columns["redraw_at"] == NOW - 1 + LATE_S
+    assert columns["redraw_at"] == NOW + LATE_S
 
 
 def test_a_clock_that_is_set_back_while_an_edit_may_come_ends_no_doubt() -> None:
     row = shown(SETTLED, Face.PAID, redraw_at=NOW + LATE_S + 24, announced=True)
     assert next_step(row, AS_READ, NOW).do is Do.EDIT_CARD
-    columns = written(Do.EDIT_CARD, row, Rendered({"card_shown": Face.PAID}), began_at=NOW)
-    assert columns["redraw_at"] == NOW + LATE_S
+    drawn = Rendered({"card_shown": Face.PAID})
+    assert written(Do.EDIT_CARD, row, drawn, began_at=NOW)["redraw_at"] == NOW + LATE_S
+    # nor where it is set right while the card is drawn
+    columns = written(Do.EDIT_CARD, row, drawn, began_at=NOW - 1200)
+    assert (columns["redraw_at"], columns.get("faults", 0)) == (NOW + LATE_S, 0)
 
 
 def test_a_card_that_is_gone_leaves_the_doubt_about_its_other_messages() -> None:
