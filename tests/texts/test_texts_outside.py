@@ -395,6 +395,7 @@ MADE: dict[str, Make] = {
 #: Those that get figures, or only texts of ours.
 NO_PART = {
     "code_too_wide",
+    "perhaps_made",
     "receivable",
     "ids",
     "stranger",
