@@ -88,11 +88,8 @@ class Presses:
                 return (said,)
             case Verb.OTHERS:
                 return await self._others(press, by, row, message_id)
-            case Verb.GIVE if row.state is not State.ASKING:
-                is_chosen = row.state in (*AT_THE_NODE, State.SETTLED)
-                return (texts.GIFT_CHOSEN if is_chosen else texts.GIFT_CLOSED,)
             case Verb.GIVE:
-                return (await self._give(press),)
+                return (await self._give(press, row),)
             case Verb.HIDE | Verb.SHOW:
                 return (await self._hide(press, number),)
         try:
@@ -111,7 +108,9 @@ class Presses:
             return (text,)
         return "", Say(row.chat_id, text, reply_to=message_id, keyboard=keyboard)
 
-    async def _give(self, press: Press) -> str:
+    async def _give(self, press: Press, row: Invoice) -> str:
+        if row.state in (*AT_THE_NODE, State.SETTLED):
+            return texts.GIFT_CHOSEN
         try:
             is_taken = await self._actions.give(press.payment_hash, 1000 * press.sats)
         except Refused as refused:

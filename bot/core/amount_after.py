@@ -215,7 +215,7 @@ def _refuse_unit_after_others(number: Number, words: list[str]) -> None:
 
 
 def _goes_before_a_unit(word: str) -> bool:
-    return is_sign(word) or not {plain(word), without_dots(plain(word))}.isdisjoint(_BEFORE)
+    return is_sign(word) or without_dots(plain(word)) in _BEFORE
 
 
 def _with_hyphens_apart(words: list[str]) -> list[str]:

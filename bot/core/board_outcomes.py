@@ -235,10 +235,10 @@ def _refused(do: Do, board: Board, error: ChatError, again: Again, now: float) -
         event = event if is_news else replace(event, level="info")  # it may go on for a day
         return _Came({}, later, event, untold if is_news else ())
     match do:
-        case Do.ANNOUNCE:
-            return _Came({"announced": True}, event=event, notices=untold)
-        case Do.REMIND:  # it may be wanted again at once: nobody read this one
-            columns: BoardColumns = {"remind_wanted": False, "reminded_at": 0.0}
+        case Do.ANNOUNCE | Do.REMIND:
+            columns = _shown(do, board, Sent(board.face), now)
+            if do is Do.REMIND:  # it may be wanted again at once: nobody read this one
+                columns["reminded_at"] = 0.0
             return _Came(columns, event=event, notices=untold)
         case Do.SEND_CARD if board.card_id is None:
             notice = Notice(Kind.BOARD_REFUSED, board.id, error.detail)
