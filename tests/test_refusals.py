@@ -387,6 +387,10 @@ async def test_a_group_that_takes_no_picture_is_not_asked_for_ever(world: World)
         return sum(call.method == "editMessageMedia" for call in world.telegram.calls)
 
     await world.until(lambda: edits() == 2)
+    rests = "SELECT 1 FROM invoices WHERE redraw_at > ?"  # what came of the second is written
+    with closing(sqlite3.connect(world.folder / "bot.db")) as database:
+        now = (world.clock(),)
+        await until(lambda: database.execute(rests, now).fetchone() is not None)
     world.clock.ahead_s += LATE_S + 1
     await world.until(lambda: edits() == 3)
     await minutes_go_by(world, 3)
