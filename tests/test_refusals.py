@@ -17,6 +17,7 @@ from bot.demo.telegram import Chat
 from tests.faces import may_be_duplicate
 from tests.store.made import until
 from tests.test_boards import board, my_part, split
+from tests.test_late_edits import in_doubt
 from tests.world import World
 
 
@@ -387,10 +388,7 @@ async def test_a_group_that_takes_no_picture_is_not_asked_for_ever(world: World)
         return sum(call.method == "editMessageMedia" for call in world.telegram.calls)
 
     await world.until(lambda: edits() == 2)
-    rests = "SELECT 1 FROM invoices WHERE redraw_at > ?"  # what came of the second is written
-    with closing(sqlite3.connect(world.folder / "bot.db")) as database:
-        now = (world.clock(),)
-        await until(lambda: database.execute(rests, now).fetchone() is not None)
+    await in_doubt(world)  # what came of the second is written
     world.clock.ahead_s += LATE_S + 1
     await world.until(lambda: edits() == 3)
     await minutes_go_by(world, 3)

@@ -578,3 +578,35 @@ async def test_the_bot_itself_has_no_part(world: World) -> None:
     asks = world.telegram.say(world.group, world.anna, f"/split 84k @{NAME} @anna pizza")
     (said,) = await world.until(lambda: [m for m in world.ours(world.group) if m.reply_to is asks])
     assert "84k @alice @bobby pizza" in (said.text or "")
+
+
+async def test_a_part_that_passes_a_limit_by_now_is_asked_of_nobody(world: World) -> None:
+    """An owner has set a smaller limit since, and started again."""
+    shown = await split(world, "84k/3 pizza")
+    card = await my_part(world, shown, world.bert, 28_000)
+    await pressed(world, card, world.bert, texts.OTHERS_BUTTON)
+    chat = world.private(world.bert)
+    asks = "Whose part do you want to pay?"
+    (others,) = await world.until(
+        lambda: [m for m in world.ours(chat) if (m.text or "").endswith(asks)]
+    )
+    here = await panel(world, shown, world.anna)
+    world.telegram.say(chat, world.bert, "/cancel", reply_to=card)
+    await world.becomes(card, Face.CANCELLED)
+    await world.stop_bot()
+    world.invoices["max_sats"] = 27_999
+    await world.start_bot()
+    refused = (
+        "A part of this split is too large: an invoice is at most 27,999 sats now. "
+        "The person who asked can close it and make a new one with more parts."
+    )
+    before = (shown.text or "").splitlines()
+    for person in (world.bert, world.owner):
+        assert await pressed(world, shown, person, texts.PAY_BUTTON) == refused
+    assert await pressed(world, others, world.bert, world.buttons(others)[0]) == refused
+    assert await pressed(world, here, world.anna, texts.CHANGES[Change.ADD]) == refused
+    start = next(m for m in world.telegram.messages(chat) if (m.text or "").startswith("/start "))
+    world.telegram.say(chat, world.bert, start.text or "")
+    await world.until(lambda: [m for m in world.ours(chat) if m.text == refused])
+    assert (shown.text or "").splitlines() == before
+    assert len(world.node.invoices) == 1

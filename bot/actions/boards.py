@@ -209,12 +209,13 @@ class BoardActions:
         `message_id`: under which the button was; None: it may be another's. `press`: the number of
         the press, by which it is known where it comes again. The invoice of a part is asked for at
         once: its card waits for them in their private chat, or for their START where the bot cannot
-        write there.
+        write there. Raises `Refused` where it cannot be asked for.
         """
         now = self._clock()
-        token, drawn = secrets.token_urlsafe(TOKEN_BYTES), draw(self._rules, now)
+        token, rules = secrets.token_urlsafe(TOKEN_BYTES), self._rules
+        drawn = draw(rules, now)
         came_of_it, seat, is_changed, row = await self._store.do(
-            seats.sit, handle, chat_id, message_id, by, token, drawn, press, now
+            seats.sit, handle, chat_id, message_id, by, token, rules, drawn, press, now
         )
         if row is not None:
             if seat is not None and not seat.is_named:  # the group reads of it once, with the name
@@ -293,12 +294,14 @@ class BoardActions:
         `number`: of the seat of the same bill that this person wants to pay instead, and `press`:
         the number of the press that says so, by which it is known where it comes again. `whose`:
         the mark of the person who had that seat as the button was made. `takes`: also where
-        somebody else has its invoice. Of a collection it is asked first how much is given.
+        somebody else has its invoice. Of a collection it is asked first how much is given. Raises
+        `Refused` where it cannot be asked for.
         """
         now = self._clock()
-        drawn = draw(self._rules, now)
+        rules = self._rules
+        drawn = draw(rules, now)
         came_of_it, row = await self._store.do(
-            seats.part, token, number, by, place, drawn, press, now, whose, takes=takes
+            seats.part, token, number, by, place, rules, drawn, press, now, whose, takes=takes
         )
         if row is not None:
             fresh = row if came_of_it is Parting.ASKED else None
@@ -403,9 +406,10 @@ class BoardActions:
         `whose`: the mark of the person who had it as the button was made.
 
         `press`: the number of the press that says so, by which it is known where it comes again.
+        Raises `Refused` where one more part could not be asked for.
         """
         came_of_it = await self._store.do(
-            seats.change, board_id, change, number, by, press, self._clock(), whose
+            seats.change, board_id, change, number, by, self._rules, press, self._clock(), whose
         )
         self._bell.ring_due()
         return came_of_it

@@ -234,7 +234,8 @@ def renew(
         return [row], Renewing.NOT_ALLOWED
     if board is not None and has_too_many_parts(tx, board, row.asker_id, row.part, now):
         return [row], Renewing.TOO_MANY
-    rules.check_range(row.amount_msat or 0)
+    is_part = board is not None and board.is_split
+    (rules.check_part if is_part else rules.check_range)(row.amount_msat or 0)
     # The renewal counts as its asker's, whoever pressed; an owner has no limits.
     counted = by.id if rules.access.is_owner(by.id) else row.asker_id
     who = "" if counted == by.id else row.asker_name

@@ -125,6 +125,7 @@ def sit(
     message_id: int | None,
     by: Asker,
     token: str,
+    rules: Rules,
     drawn: Drawn,
     press: str,
     now: float,
@@ -133,6 +134,7 @@ def sit(
 
     Also whether the board changed by it, and the invoice of their part where it is new. `press`:
     its number by Telegram. One that is delivered again finds what it took, and takes nothing.
+    Raises `AmountRefused` where its part cannot be asked for: then nothing changes.
     """
     board, is_new = of_button(tx, handle, chat_id, message_id)
     if board is None:
@@ -143,7 +145,7 @@ def sit(
     came_of_it, seat, is_written = _sit(tx, board, by, token)
     if seat is None:
         return came_of_it, None, is_new, None
-    row = _brought(tx, board, seat, by, drawn, now)
+    row = _brought(tx, board, seat, by, rules, drawn, now)
     if press:  # also where it finds what is there: once more it may find that they have left
         tx.memory.say(_pressed(press), board.id, now)
     return came_of_it, seat, is_new or is_written, row
@@ -373,6 +375,7 @@ def part(
     number: int | None,
     by: Asker,
     place: Place,
+    rules: Rules,
     drawn: Drawn,
     press: str,
     now: float,
@@ -384,7 +387,8 @@ def part(
 
     `press`: its number by Telegram, "" of a link. One that is delivered again brings nothing.
     `whose`: the mark of the person whose seat is meant, None of whomever. `takes`: also where
-    somebody else has one.
+    somebody else has one. Raises `AmountRefused` where a new one would be needed, and the limits
+    are others by now.
     """
     found = tx.boards.by_token(token)
     if found is None or found[1].person_id != by.id:
@@ -396,7 +400,7 @@ def part(
         return Parting.AGAIN, None
     if not _is_first(tx, press, found[0].id, now):
         return Parting.AGAIN, None
-    return _part(tx, *found, number, by, place, drawn, now, takes=takes)
+    return _part(tx, *found, number, by, place, rules, drawn, now, takes=takes)
 
 
 def _part(
@@ -406,6 +410,7 @@ def _part(
     number: int | None,
     by: Asker,
     place: Place,
+    rules: Rules,
     drawn: Drawn,
     now: float,
     *,
@@ -420,12 +425,15 @@ def _part(
     there = seat.live[0] if seat.live else None
     if there is not None and not takes and there.asker_id != own.person_id:
         return Parting.FASTER, None
-    if there is not None and there.cancel_wanted:
-        return Parting.CANCELLING, there
-    if there is not None and there.asker_id == own.person_id:
+    is_theirs = there is not None and there.asker_id == own.person_id
+    if there is not None and is_theirs and not there.cancel_wanted:
         if place.reply_to and there.reply_to is None:  # a link that comes again is known by it
             there = tx.invoices.update(there.id, reply_to=place.reply_to)
         return _shown_again(tx, there, place, now)
+    if board.is_split:  # before another one is cancelled for it
+        rules.check_part(seat.amount_msat)
+    if there is not None and there.cancel_wanted:
+        return Parting.CANCELLING, there
     if jobs.has_too_many_parts(tx, board, by.id, seat.number, now):
         return Parting.TOO_MANY, None
     if there is not None:
@@ -434,13 +442,13 @@ def _part(
 
 
 def _brought(
-    tx: Tx, board: Board, own: Seat, by: Asker, drawn: Drawn, now: float
+    tx: Tx, board: Board, own: Seat, by: Asker, rules: Rules, drawn: Drawn, now: float
 ) -> Invoice | None:
     """A new invoice of a part, for whoever has just pressed; None where there is one, or none can
     be: the link says why. Of a collection it is asked first how much is given."""
     if not board.is_split or own.is_live:
         return None
-    came_of_it, row = _part(tx, board, own, None, by, Place(by.id), drawn, now)
+    came_of_it, row = _part(tx, board, own, None, by, Place(by.id), rules, drawn, now)
     return row if came_of_it is Parting.ASKED else None
 
 
@@ -623,6 +631,7 @@ def change(
     wanted: Change,
     number: int,
     by: Asker,
+    rules: Rules,
     press: str,
     now: float,
     whose: str = "",
@@ -630,7 +639,8 @@ def change(
     """What those who manage a board want of it, and what follows: it waits for no edit.
 
     `press`: its number by Telegram, "" of a command. One that is delivered again changes nothing.
-    `whose`: the mark of the person whose seat is meant, "" of whomever.
+    `whose`: the mark of the person whose seat is meant, "" of whomever. Raises `AmountRefused`
+    where one more part could not be asked for.
     """
     board = tx.boards.get(board_id)
     seat = None if board is None else board.seat(number)
@@ -640,14 +650,14 @@ def change(
         return Changing.AGAIN
     if board is None:
         return Changing.NOT_TRACKED
-    came_of_it = _change(tx, board, wanted, seat, by, now)
+    came_of_it = _change(tx, board, wanted, seat, by, rules, now)
     if came_of_it in (Changing.DONE, Changing.LATER):
         tx.boards.rearrange(board_id, now)
     return came_of_it
 
 
 def _change(
-    tx: Tx, board: Board, wanted: Change, seat: Seat | None, by: Asker, now: float
+    tx: Tx, board: Board, wanted: Change, seat: Seat | None, by: Asker, rules: Rules, now: float
 ) -> Changing:
     if wanted is Change.MOVE:
         return _move(tx, board, now)
@@ -663,7 +673,7 @@ def _change(
         case Change.REMIND:
             return _remind(tx, board, now)
         case Change.ADD:
-            return _add(tx, board)
+            return _add(tx, board, rules)
     return _change_seat(tx, board, wanted, seat)
 
 
@@ -713,13 +723,14 @@ def _reminder(board: Board, now: float) -> BoardColumns:
     return board_changes(remind_wanted=True, reminded_at=now, **told)
 
 
-def _add(tx: Tx, board: Board) -> Changing:
+def _add(tx: Tx, board: Board, rules: Rules) -> Changing:
     """One seat more, of the same amount: the sum grows."""
     if not board.is_split:
         return Changing.NOTHING
     if len(board.seats) >= split.MAX_SEATS:
         return Changing.FULL
     amount_msat = min(seat.amount_msat for seat in board.seats)
+    rules.check_part(amount_msat)
     tx.boards.add_seat(board.id, Seat(number=len(board.seats) + 1, amount_msat=amount_msat))
     tx.boards.update(board.id, sum_msat=board.sum_msat + amount_msat)
     return Changing.DONE

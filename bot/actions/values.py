@@ -73,6 +73,10 @@ class Rules:
         """Raises `AmountRefused` unless a sum can be asked for in so many parts."""
         split.check_parts(sum_msat, count, min_sats=self.min_sats, max_sats=self.max_sats)
 
+    def check_part(self, amount_msat: int) -> None:
+        """Raises `AmountRefused` unless a part of a bill can be asked for."""
+        split.check_part(amount_msat, min_sats=self.min_sats, max_sats=self.max_sats)
+
     def check_range(self, amount_msat: int) -> None:
         """Raises `AmountRefused`."""
         amounts.check_range(amount_msat, min_sats=self.min_sats, max_sats=self.max_sats)

@@ -69,6 +69,8 @@ class Problem(StrEnum):
     SUGGESTION_IN_WORDS = "suggestion in words"  # shown
     PARTS_TOO_SMALL = "parts too small"  # limit_sats
     PARTS_TOO_LARGE = "parts too large"  # limit_sats
+    PART_TOO_SMALL = "part too small"  # limit_sats; of a bill from before that limit
+    PART_TOO_LARGE = "part too large"  # limit_sats; likewise
     TOO_LITTLE = "too little"  # limit_sats
     TOO_MUCH = "too much"  # limit_sats
 

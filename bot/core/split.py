@@ -147,6 +147,15 @@ def check_parts(sum_msat: int, count: int, *, min_sats: int, max_sats: int) -> N
         raise AmountRefused(Problem.PARTS_TOO_LARGE, limit_sats=max_sats)
 
 
+def check_part(amount_msat: int, *, min_sats: int, max_sats: int) -> None:
+    """Raises `AmountRefused` unless a part of a bill can be asked for: the limits may have been
+    others as it was made."""
+    if amount_msat < 1000 * min_sats:
+        raise AmountRefused(Problem.PART_TOO_SMALL, limit_sats=min_sats)
+    if amount_msat > 1000 * max_sats:
+        raise AmountRefused(Problem.PART_TOO_LARGE, limit_sats=max_sats)
+
+
 def _without_count(text: str, people: Sequence[Person], *, asker_sits: bool) -> Bill:
     """Names, or neither names nor a count."""
     if not text:

@@ -227,6 +227,14 @@ _SENTENCES: dict[Problem, tuple[str, str]] = {
         "Each part would be too large.",
         "Write a smaller sum or more parts: a part is at most {limit}.",
     ),
+    Problem.PART_TOO_SMALL: (
+        "A part of this split is too small: an invoice is at least {limit} now.",
+        "The person who asked can close it and make a new one with fewer parts.",
+    ),
+    Problem.PART_TOO_LARGE: (
+        "A part of this split is too large: an invoice is at most {limit} now.",
+        "The person who asked can close it and make a new one with more parts.",
+    ),
     Problem.TOO_LITTLE: (
         "That amount is too small.",
         "Write at least {limit}.",

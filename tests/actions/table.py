@@ -36,25 +36,30 @@ class Table:
         self.bell = Bell()
         self.now = NOW
         self._messages = 0
-        places = Places(store, lambda: self.now, self.bell)
+        self.set()
+
+    def set(self, **invoices: Any) -> None:
+        """Settings of invoices, as after a restart."""
+        settings = InvoicesSettings(**invoices)
+        places = Places(self.store, lambda: self.now, self.bell)
         access = Access(
             AccessSettings(owners=frozenset({OWNER.id}), chats=frozenset({GROUP})),
             LimitsSettings(invoices_per_user=Rate(100, 600), open_per_chat=50),
         )
         self.boards = BoardActions(
-            store=store,
+            store=self.store,
             access=access,
             places=places,
-            settings=InvoicesSettings(),
+            settings=settings,
             clock=lambda: self.now,
             bell=self.bell,
             holds=Holds(lambda: self.now),
         )
         self.actions = Actions(
-            store=store,
+            store=self.store,
             access=access,
             places=places,
-            settings=InvoicesSettings(),
+            settings=settings,
             clock=lambda: self.now,
             bell=self.bell,
         )

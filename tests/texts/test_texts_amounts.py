@@ -334,6 +334,8 @@ def test_every_problem_has_its_sentence_here() -> None:
         Problem.TOO_MUCH,
         Problem.PARTS_TOO_SMALL,
         Problem.PARTS_TOO_LARGE,
+        Problem.PART_TOO_SMALL,
+        Problem.PART_TOO_LARGE,
     }
     assert set(SENTENCES) | set(BILLS) | set(POTS) == set(Problem) - in_functions_below
 
@@ -379,6 +381,36 @@ def test_the_limit_of_a_part_is_said_as_one_of_a_part() -> None:
         with pytest.raises(AmountRefused) as refusal:
             split.parse(text, min_sats=10, max_sats=1_000_000)
         assert texts.why(refusal.value) == sentence
+
+
+@pytest.mark.parametrize(
+    ("amount_msat", "sentence"),
+    [
+        (
+            9_999,
+            (
+                "A part of this split is too small: an invoice is at least 10 sats now. "
+                "The person who asked can close it and make a new one with fewer parts."
+            ),
+        ),
+        (
+            1_000_000_001,
+            (
+                "A part of this split is too large: an invoice is at most 1,000,000 sats now. "
+                "The person who asked can close it and make a new one with more parts."
+            ),
+        ),
+    ],
+)
+def test_a_limit_that_a_part_passes_by_now_is_said_to_whoever_wants_to_pay_it(
+    amount_msat: int, sentence: str
+) -> None:
+    with pytest.raises(AmountRefused) as refusal:
+        split.check_part(amount_msat, min_sats=10, max_sats=1_000_000)
+    assert texts.why(refusal.value) == sentence
+    assert len(sentence) <= 200  # an answer to a press
+    for within in (10_000, 1_000_000_000):
+        split.check_part(within, min_sats=10, max_sats=1_000_000)
 
 
 def test_what_follows_an_amount_that_has_to_be_alone_is_quoted() -> None:

@@ -223,9 +223,12 @@ class Boards:
         """A seat, and the link to the private chat: whoever pressed waits for no name."""
         person = query.from_user
         by = messages.presser(person, Naming.SOMEONE)
-        came_of_it, token, is_named = await self._actions.sit(
-            handle, chat_id, by, number, press=query.id
-        )
+        try:
+            came_of_it, token, is_named = await self._actions.sit(
+                handle, chat_id, by, number, press=query.id
+            )
+        except Refused as refused:
+            return Answer(query.id, by.id, texts.why(refused), alert=True)
         if came_of_it is not Sitting.SEATED:
             return Answer(query.id, by.id, texts.sitting(came_of_it), alert=True)
         answer = Answer(query.id, by.id, "", url=self._link(token))
@@ -283,7 +286,11 @@ class Boards:
         part = partial(self._actions.part, token, by, messages.place(message, self._places))
         if self._actions.has_just_asked(by.id):
             await asyncio.sleep(LINK_YIELDS_S)
-        came_of_it, row = await part()
+        try:
+            came_of_it, row = await part()
+        except Refused as refused:
+            say, is_heard = await self._hearing(message, by)
+            return [say(texts.refusal(refused))] if is_heard else []
         said = await self._came_of_link(message, token, by, part, came_of_it, row)
         return [*said, *self._named_again(message, token, row)]
 
@@ -313,10 +320,8 @@ class Boards:
             return []
         if came_of_it is Parting.THERE and row is not None and self._actions.is_on_its_way(row):
             return []
-        is_stranger = not self._admission.may_ask(message, by)
-        is_heard = not is_stranger or await self._admission.may_be_answered(by)
+        say, is_heard = await self._hearing(message, by)
         if came_of_it is Parting.CANCELLING and row is not None:  # theirs follows all the same
-            say = partial(reply, message, to_stranger=is_stranger)
             text, more = self._follows(by, row, part, say)
             return [say(text), *more] if is_heard else more
         if not is_heard:
@@ -327,11 +332,17 @@ class Boards:
             text = texts.parting(came_of_it)
             if board is not None and keyboard is not None:
                 text = f"{text}\n{texts.pay_for(board)}"
-            return [reply(message, text, keyboard=keyboard, to_stranger=is_stranger)]
-        said = reply(message, texts.parting(came_of_it), to_stranger=is_stranger)
+            return [say(text, keyboard=keyboard)]
+        said = say(texts.parting(came_of_it))
         if came_of_it is Parting.THERE and row is not None and row.card_id is not None:
             return [replace(said, reply_to=row.card_id)]
         return [said] if came_of_it is not Parting.THERE else []
+
+    async def _hearing(self, message: Message, by: Asker) -> tuple[Callable[..., Say], bool]:
+        """How who has followed a link is answered, and whether they are: strangers now and then."""
+        is_stranger = not self._admission.may_ask(message, by)
+        is_heard = not is_stranger or await self._admission.may_be_answered(by)
+        return partial(reply, message, to_stranger=is_stranger), is_heard
 
     async def pressed_to_pay_for(self, query: CallbackQuery) -> Sequence[Reply]:
         """A press on somebody else's part."""
@@ -340,7 +351,10 @@ class Boards:
             return [Answer(query.id, by.id, texts.parting(Parting.NOT_YOURS), alert=True)]
         token, number, whose = wanted
         part = partial(self._actions.part, token, by, Place(by.id), number, whose=whose)
-        came_of_it, row = await part(press=query.id)
+        try:
+            came_of_it, row = await part(press=query.id)
+        except Refused as refused:
+            return [Answer(query.id, by.id, texts.why(refused), alert=True)]
         if came_of_it is Parting.CANCELLING and row is not None:
             say = partial(Say, by.id, reply_to=query.message.message_id)
             text, more = self._follows(by, row, part, say)
@@ -389,10 +403,9 @@ class Boards:
 
     async def _manage(self, message: Message, handle: str) -> Sequence[Reply]:
         asker = messages.asker(message)
-        is_stranger = not self._admission.may_ask(message, asker)
-        if is_stranger and not await self._admission.may_be_answered(asker):
+        say, is_heard = await self._hearing(message, asker)
+        if not is_heard:
             return []
-        say = partial(reply, message, to_stranger=is_stranger)
         board = await self._actions.by_handle(handle)
         if board is None:
             return [say(texts.sitting(Sitting.NOT_TRACKED))]
@@ -431,9 +444,12 @@ class Boards:
         asked = change if change in ASKED_ABOUT and not press.number else None
         if change is not None and asked is None:
             number, whose = (press.number, press.whose) if change in OF_A_SEAT else (0, "")
-            came_of_it = await self._actions.change(
-                board.id, change, number, by, press=query.id, whose=whose
-            )
+            try:
+                came_of_it = await self._actions.change(
+                    board.id, change, number, by, press=query.id, whose=whose
+                )
+            except Refused as refused:
+                return [Answer(query.id, by.id, texts.why(refused), alert=True)]
             said = texts.changing(change, came_of_it)
             board = await self._actions.by_handle(press.handle) or board
             seat = board.seat(number)
