@@ -529,12 +529,13 @@ def _shown_again(tx: Tx, row: Invoice, place: Place, now: float) -> tuple[Partin
     """
     if row.card_id is not None and place.reply_to is not None and place.reply_to < row.card_id:
         return Parting.AGAIN, row  # the card came after the link was followed, and is below it
+    there = Parting.ASKING if row.state is State.ASKING else Parting.THERE
     is_shown = row.card_id is not None and row.card_shown is row.face
     is_new = abs(now - row.asked_at) < SHOWN_EVERY_S
     if not is_shown or is_new or row.lane is Lane.OTHER_NODE or len(row.duplicates) >= COPIES:
-        return Parting.THERE, row
+        return there, row
     if not tx.memory.claim_hint("part shown", row.id, now=now, every_s=SHOWN_EVERY_S):
-        return Parting.THERE, row
+        return there, row
     before = (row.card_id, row.payment_request_id)
     copies = {number: row.face for number in before if number is not None}
     afresh = changes(

@@ -156,6 +156,7 @@ class Parting(StrEnum):
 
     ASKED = "asked"  # the row is written, the node or the giver is asked next
     THERE = "there"  # its card is in the chat already
+    ASKING = "asking"  # so is the question how much is given
     AGAIN = "again"  # delivered again: its row is being worked on
     PAID = "paid"
     PAID_OWN = "paid own"  # so is somebody's own part: they may pay for others

@@ -155,6 +155,7 @@ def parting(came_of_it: Parting) -> str:
         Parting.ASKED: "",
         Parting.AGAIN: "",
         Parting.THERE: "This is your invoice.",
+        Parting.ASKING: "Choose here how much you give.",
         Parting.PAID: "There is nothing left to pay for this part.",
         Parting.PAID_OWN: "There is nothing left to pay for your part.",
         Parting.GIVEN: f"This gift is paid. To give again, press {GIVE_BUTTON} in the group.",

@@ -318,7 +318,8 @@ class Boards:
         """What is said to who follows the link of a seat; nothing where its card says all."""
         if came_of_it in (Parting.ASKED, Parting.AGAIN):
             return []
-        if came_of_it is Parting.THERE and row is not None and self._actions.is_on_its_way(row):
+        is_there = came_of_it in (Parting.THERE, Parting.ASKING)
+        if is_there and row is not None and self._actions.is_on_its_way(row):
             return []
         say, is_heard = await self._hearing(message, by)
         if came_of_it is Parting.CANCELLING and row is not None:  # theirs follows all the same
@@ -334,9 +335,11 @@ class Boards:
                 text = f"{text}\n{texts.pay_for(board)}"
             return [say(text, keyboard=keyboard)]
         said = say(texts.parting(came_of_it))
-        if came_of_it is Parting.THERE and row is not None and row.card_id is not None:
-            return [replace(said, reply_to=row.card_id)]
-        return [said] if came_of_it is not Parting.THERE else []
+        if not is_there:
+            return [said]
+        if row is None or row.card_id is None:
+            return []
+        return [replace(said, reply_to=row.card_id)]
 
     async def _hearing(self, message: Message, by: Asker) -> tuple[Callable[..., Say], bool]:
         """How who has followed a link is answered, and whether they are: strangers now and then."""
