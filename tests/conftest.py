@@ -130,6 +130,9 @@ class _Named:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is signal.SIG_IGN:  # nohup: what a test starts would ignore it
+            signal.signal(number, signal.SIG_DFL)
     plugins = session.config.pluginmanager
     terminal = plugins.get_plugin("terminalreporter")
     if terminal is not None and not hasattr(session.config, "workerinput") and "CI" in os.environ:
