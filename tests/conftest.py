@@ -67,6 +67,7 @@ SLOW = (
     "store/test_reading.py::test_whatever_the_file_says_nothing_breaks",
     "store/test_receipts.py",
     "store/test_rows.py::test_what_is_expected_is_packed_as_what_is_written",
+    "test_absences.py",
     "test_abuse.py",
     "test_bench.py",
     "test_board_attacks.py",

@@ -31,11 +31,9 @@ IS_OVER = sa.and_(
     _c.expires_at < sa.bindparam("before"),
     _c.settled_at < sa.bindparam("before"),
     sa.or_(_c.state != State.SETTLED, _c.announced),
-    sa.or_(
-        _c.due_at.is_(None) & sa.not_(AT_THE_NODE),
-        # nobody was heard of there for as long
-        _c.lane == Lane.UNREACHABLE,
-    ),
+    sa.not_(AT_THE_NODE),  # a payment may have come that nobody has heard of yet
+    # nobody was heard of in a chat that is unreachable for as long
+    sa.or_(_c.due_at.is_(None), _c.lane == Lane.UNREACHABLE),
 )
 
 

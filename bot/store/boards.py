@@ -195,10 +195,12 @@ class Boards(Noun):
     def prune(self, before: float, limit: int) -> int:
         """Remove closed boards that ended before then, each with all its parts; how many.
 
-        One is kept as long as any of its parts is: without that it would say what is not so.
+        One is kept as long as any of its parts is: without that it would say what is not so. Nor
+        does it go before its end was shown and told.
         """
         kept = sa.select(_c.id).where(_c.board_id == _b.id, IS_PART, ~IS_OVER).exists()
-        old = (_b.ends_at < before, _b.state == BoardState.CLOSED, ~kept)
+        is_at_rest = sa.or_(_b.due_at.is_(None), _b.lane == Lane.UNREACHABLE)
+        old = (_b.ends_at < before, _b.state == BoardState.CLOSED, is_at_rest, ~kept)
         found = self._connection.execute(
             sa.select(_b.id).where(*old).order_by(_b.ends_at).limit(limit), {"before": before}
         )

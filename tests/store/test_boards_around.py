@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from bot.core.board import ANY_FACE, BoardState
+from bot.core.board import ANY_FACE, Board, BoardState
 from bot.core.delivery import DeliveryColumns
 from bot.core.invoice import State
 from bot.core.work import Do, Lane, due_now
@@ -171,6 +171,30 @@ async def test_whether_a_chat_has_ever_had_a_board(store: Store) -> None:
 # what is old
 
 
+async def rest(store: Store, board: Board) -> None:
+    """What its parts have come to is shown and told."""
+    await store.do(lambda tx: tx.boards.update(board.id, due_at=None))
+
+
+@pytest.mark.parametrize(
+    ("columns", "is_kept"),
+    [
+        ({"due_at": NOW - 9}, True),
+        ({"due_at": NOW + 9, "lane": Lane.BACKGROUND}, True),
+        ({"due_at": None}, False),
+        ({"due_at": None, "lane": Lane.UNREACHABLE}, False),
+        ({"due_at": NOW - 9, "lane": Lane.UNREACHABLE}, False),
+    ],
+)
+async def test_a_board_stays_until_its_end_is_shown_and_told(
+    store: Store, columns: dict[str, Any], is_kept: bool
+) -> None:
+    """The bot may have been away for longer than all is kept."""
+    over = await bill(store, 1, ends_at=NOW - 5, **FINISHED)
+    await store.do(lambda tx: tx.boards.update(over.id, **columns))
+    assert await store.do(lambda tx: tx.boards.prune(NOW, 10)) == (not is_kept)
+
+
 async def test_what_was_paid_is_kept_until_its_board_is_over(store: Store) -> None:
     old: dict[str, Any] = {"asked_at": NOW - 100, "due_at": None, "announced": True}
     going_on = await bill(store, 1, ends_at=NOW + 5)
@@ -180,6 +204,7 @@ async def test_what_was_paid_is_kept_until_its_board_is_over(store: Store) -> No
         await part(store, board, 2, 900 + board.id, state=State.SETTLED, **old)
         for board in (going_on, closed, over)
     ]
+    await rest(store, over)
     assert await store.do(lambda tx: tx.agenda.prune(NOW, 100)) == 0
     assert (await now(store, over)).done_msat == parts[2].paid_msat
     assert await store.do(lambda tx: tx.boards.prune(NOW, 10)) == 1
@@ -222,8 +247,10 @@ async def test_a_board_goes_with_all_its_parts_or_stays_with_them(
         boards_gone = tx.boards.prune(NOW, 10)
         return boards_gone, tx.agenda.prune(NOW, 100), tx.boards.prune(NOW, 10)
 
+    await rest(store, over)
     assert await store.do(prune) == (0, 0, 0)
     await store.do(lambda tx: tx.invoices.update(last.id, **old))
+    await rest(store, over)
     assert await store.do(prune) == (1, 0, 0)
     assert await store.do(lambda tx: tx.invoices.get(last.id)) is None
 

@@ -1,0 +1,73 @@
+"""A bot that was away for longer than what ended is kept: nothing goes before it is shown and told."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+
+from bot.core.invoice import Face
+from bot.core.work import Lane
+from bot.demo.telegram import Message
+from tests.store.made import until
+from tests.test_boards import boards, my_part
+from tests.world import World
+
+DAY_S = 86_400.0
+
+
+async def counted(world: World, condition: str, count: int) -> None:
+    """Wait until so many invoices are like this in the database."""
+    look = f"SELECT count(*) FROM invoices WHERE {condition}"
+    with closing(sqlite3.connect(world.folder / "bot.db")) as database:
+        await until(lambda: database.execute(look).fetchone() == (count,))
+
+
+async def test_boards_that_ended_meanwhile_are_shown_and_told_one_after_the_other(
+    world: World,
+) -> None:
+    world.keep, world.invoices = "1d", {"board_expiry": "1d"}
+    world.access["chats"] = frozenset({world.group.id})
+    await world.start_bot()
+    shown: list[Message] = []
+    for asker in (world.anna, world.bert, world.owner):
+        world.telegram.say(world.group, asker, "/split 84k/3 pizza")
+        await world.until(lambda: len(boards(world, world.group)) > len(shown))
+        shown.append(boards(world, world.group)[-1])
+    card = await my_part(world, shown[0], world.bert, 28_000)
+    world.node.pay(world.request_in(card))
+    await world.becomes(card, Face.PAID)
+    await world.until(lambda: "28,000 sats paid" in (shown[0].text or ""))
+    await world.stop_bot()
+    world.clock.ahead_s += 3 * DAY_S
+    await world.start_bot()
+    await world.until(lambda: all(", closed" in (each.text or "") for each in shown))
+    assert not any(map(world.buttons, shown))
+    await world.until(
+        lambda: sum(" is closed" in (m.text or "") for m in world.ours(world.group)) == len(shown)
+    )
+
+
+async def test_a_payment_of_an_invoice_that_nobody_could_be_shown_is_told_whenever_the_node_is_back(
+    world: World,
+) -> None:
+    """Its card is in the group, though no answer said so, and then the bot was removed from there."""
+    world.keep = "1d"
+    world.telegram.say(world.private(world.anna), world.anna, "/help")
+    await world.start_bot()
+    other = await world.ask(world.private(world.bert), world.bert, "/invoice 7")
+    world.telegram.say(world.private(world.bert), world.bert, "/cancel", reply_to=other)
+    await world.becomes(other, Face.CANCELLED)
+    await world.recorded(other, Face.CANCELLED)
+    world.telegram.drop("sendPhoto", acted=True, times=1, chat_id=world.group.id)
+    world.telegram.say(world.group, world.anna, "/invoice 2100 pizza")
+    card = await world.shown(world.group, Face.OPEN)
+    world.telegram.remove_bot(world.group, bot=world.bot_user)
+    await counted(world, f"state = 'open' AND lane = {Lane.UNREACHABLE:d}", 1)
+    await world.stop_bot()
+    world.node.pay(world.request_in(card))
+    world.clock.ahead_s += 3 * DAY_S
+    await world.node.stop()
+    await world.start_bot()
+    await counted(world, "state = 'cancelled'", 0)  # what is over is gone
+    await world.node.start()
+    await world.announced(world.private(world.anna), sats=2100)
