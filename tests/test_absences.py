@@ -1,4 +1,4 @@
-"""A bot that was away for longer than what ended is kept: nothing goes before it is shown and told."""
+"""A bot was away for longer than what ended is kept: nothing goes before it is shown and told."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ async def test_boards_that_ended_meanwhile_are_shown_and_told_one_after_the_othe
 async def test_a_payment_of_an_invoice_that_nobody_could_be_shown_is_told_whenever_the_node_is_back(
     world: World,
 ) -> None:
-    """Its card is in the group, though no answer said so, and then the bot was removed from there."""
+    """Its card is in the group, though no answer said so, and the bot was removed from there."""
     world.keep = "1d"
     world.telegram.say(world.private(world.anna), world.anna, "/help")
     await world.start_bot()

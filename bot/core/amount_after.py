@@ -9,6 +9,7 @@ from decimal import Decimal
 from itertools import takewhile
 from typing import NoReturn
 
+from bot.core.amount_joined import begins_with, joined
 from bot.core.amount_money import (
     MONEY,
     MONEY_IN_CAPITALS,
@@ -21,11 +22,13 @@ from bot.core.amount_numbers import (
     ENDS_IN_A_GROUP,
     FROM_ZERO,
     LONGEST_WORD,
+    NUMBER,
     RATIO,
     THREE,
     Number,
     digits_at_start,
     in_sats,
+    matched,
     short,
     with_commas,
     working,
@@ -44,6 +47,7 @@ from bot.core.amount_words import (
     MULTIPLES_IN_A_WORD,
     NAMED,
     NAMES,
+    OF,
     ONES,
     PARTS,
     PERCENT,
@@ -58,6 +62,7 @@ from bot.core.amount_words import (
     is_money,
     is_money_at_the_end,
     is_money_sign,
+    is_multiple,
     is_sign,
     is_unit,
     lead_of,
@@ -71,6 +76,8 @@ from bot.core.amount_words import (
 )
 
 _BEFORE = BEFORE_A_UNIT | MONEY_OF
+_FEW = 4
+_BETWEEN = re.compile(r"(?P<first>[^-./]+)(?P<sign>[-./])(?P<second>.*)", re.DOTALL)
 
 
 def refuse_parts(number: Number, rest: str) -> None:
@@ -127,6 +134,7 @@ def refuse_doubtful_unit(word: str, count: Decimal, *, shown: str) -> None:
     units = [each for each in (said, unquoted, bare, lead) if each]
     first, _, second = said.partition("-")
     units += [first] if multiple_of(first) and is_unit(second) else []
+    units += begins_with(word)
     signs = not any(letter.isdigit() for letter in said) and any(map(is_money_sign, said))
     is_code = lead and word.strip(".,:;!?()[]{}\"'")[: len(lead)] in MONEY_IN_CAPITALS
     if any(map(is_money, [*units, said.removeprefix("k")])) or is_code or signs:
@@ -134,6 +142,11 @@ def refuse_doubtful_unit(word: str, count: Decimal, *, shown: str) -> None:
     if said[:1] in ("%", "\u2030") or not PERCENT.isdisjoint(units):
         refuse(Problem.PERCENT, in_sats(count, "2100", ""), shown=quotable(shown))
     _refuse_multiples_in_a_word(said, count, shown=shown)
+    if both := joined(said):
+        factor, second = both
+        if is_money(second) or is_money_at_the_end(second):
+            refuse_money(shown)
+        refuse(Problem.SEPARATE_MULTIPLIER, short(count * factor, "21k"), shown=quotable(shown))
     for unit in units:
         if factor := multiple_of(unit):
             refuse(Problem.SEPARATE_MULTIPLIER, short(count * factor, "21k"), shown=quotable(shown))
@@ -147,13 +160,16 @@ def refuse_doubtful_unit(word: str, count: Decimal, *, shown: str) -> None:
 
 def refuse_doubtful_words(number: Number, rest: str) -> None:
     """Raises `AmountRefused` for "5 US dollars", "5 in btc", "5 ten thousand" and "5 per cent"."""
-    words = _with_hyphens_apart(rest[:LOOKED_AT].split(None, 4)[:4])
+    words = _apart(rest[:LOOKED_AT].split(None, 4)[:4])
     said = [*map(plain, words), "", "", ""]
     shown = f"{number.text} {' '.join(words[:2])}"
     if said[0] in PERCENT_FIRST and said[1] in PERCENT_SECOND:
         refuse(Problem.PERCENT, in_sats(number.sats, "2100", ""), shown=quotable(shown))
     factor = multiple_of(said[0]) or MULTIPLES_AT_THE_END.get(said[0], 0)
-    if factor and (not said[1] or is_unit(said[1])):
+    after = [each for each in said[1:] if each not in OF][:1]
+    if factor and any(map(_is_other_money, after)):
+        refuse_money(shown)
+    if factor and (not said[1] or is_unit(said[1]) or is_multiple(said[1])):
         example = short(number.sats * factor, "21k")
         refuse(Problem.SEPARATE_MULTIPLIER, example, shown=quotable(f"{number.text} {words[0]}"))
     is_code = words[:1] and words[0].strip(".,:;!?") in MONEY_IN_CAPITALS_AT_THE_END
@@ -175,6 +191,11 @@ def refuse_doubtful_words(number: Number, rest: str) -> None:
         zeros = in_sats(number.sats * 1000, "21,000", "")
         refuse(Problem.ONE_OR_TWO_NUMBERS, zeros, shown=quotable(f"{number.text} {words[0]}"))
     _refuse_unit_after_others(number, words)
+
+
+def _is_other_money(word: str) -> bool:
+    """Whether it is one, also where nothing may follow it."""
+    return is_money(word) or is_money_at_the_end(word) or any(map(is_money_sign, word))
 
 
 def refuse_times(number: Number, rest: str) -> None:
@@ -214,21 +235,42 @@ def _refuse_unit_after_others(number: Number, words: list[str]) -> None:
         refuse_doubtful_unit(unit, number.sats, shown=shown)
 
 
+def refuse_unit_at_the_end(number: Number, rest: str) -> None:
+    """Raises `AmountRefused` for "5 ratus ribu sats" in any language, and for "2 beers 5k"."""
+    words = seen(rest[: LOOKED_AT + 1]).split()
+    if number.unit or not 1 < len(words) <= _FEW or len(rest) > LOOKED_AT:
+        return
+    shown = f"{number.text} {' '.join(words)}"
+    last = NUMBER.fullmatch(words[-1])
+    amount = matched(last) if last else None
+    if amount and amount.sats > number.sats and (amount.unit in SHORT or amount.unit in UNITS):
+        refuse(Problem.ONE_OR_TWO_NUMBERS, in_sats(amount.sats, "2100 sats"), shown=quotable(shown))
+    if is_unit(plain(words[-1])):
+        example = f"{in_sats(number.sats, '5 sats')} pizza"
+        refuse(Problem.UNCLEAR_UNIT, example, shown=quotable(shown))
+
+
 def _goes_before_a_unit(word: str) -> bool:
     return is_sign(word) or without_dots(plain(word)) in _BEFORE
 
 
-def _with_hyphens_apart(words: list[str]) -> list[str]:
-    """With "us-dollars" as two words."""
-    first, hyphen, second = words[0].partition("-") if words else ("", "", "")
-    is_two = hyphen and without_dots(plain(first)) in MONEY_OF
-    return [first, second, *words[1:]] if is_two else words
+def _apart(words: list[str]) -> list[str]:
+    """With "us-dollars" and "t.kr" as two words."""
+    match = _BETWEEN.fullmatch(words[0]) if words else None
+    if match is None or not match["second"]:
+        return words
+    first = plain(match["first"])
+    is_of = match["sign"] == "-" and without_dots(first) in MONEY_OF
+    second = plain(match["second"])
+    is_two = is_of or (is_multiple(first) and (is_unit(second) or _is_other_money(second)))
+    return [match["first"], match["second"], *words[1:]] if is_two else words
 
 
 def _refuse_multiples_in_a_word(said: str, count: Decimal, *, shown: str) -> None:
     match = MULTIPLES_IN_A_WORD.match(said)
     after = said[match.end() :][:1] if match else ""
-    if not match or (after and unicodedata.category(after)[0] == "L"):
+    is_korean = "HANGUL" in unicodedata.name(after or " ")  # "만두" is a dish
+    if not match or (is_korean and not match["unit"]):
         return
     if match["unit"] in MONEY:
         refuse_money(shown)

@@ -7,6 +7,12 @@ import unicodedata
 
 from bot.core.amount_money import MONEY, MONEY_AT_THE_END, spelled
 
+
+def without_marks(text: str) -> str:
+    """Without what is drawn above, below or around its letters."""
+    return "".join(each for each in text if unicodedata.category(each) not in ("Mn", "Me"))
+
+
 # What follows an amount may be a long memo: no more letters of it are looked at.
 LOOKED_AT = 256
 
@@ -30,20 +36,21 @@ MULTIPLES = {
         20: "score scores",
         10: "十 십",
         100: """hundred hundreds hundert cien ciento cento centaines centinaia сто сотня
-            сотни сотен 百 백 hundreds hunderter honderd hundra cem""",
+            сотни сотен сот cientos 百 백 hundreds hunderter honderd hundra cem""",
         144: "gross",
-        1_000: """k к kilo kilos grand grands thousand thousands thou tausend tsd thousend
-            tousand thousnd thsd mil mille mila milliers migliaia milhar milhares тыс тысяча
+        1_000: """k к kilo kilos grand grands thousand thousands thou thous tausend tsd tsnd
+            thousend tousand thousnd thsd hazar hazaar rb mil mille mila milliers migliaia milhar
+            milhares тыс тысяча
             тысячу тысячи тысяч кило 千 천 仟 тыщ тыща тыщи тис тисяч тисяча тисячі тисячу хиляда
             хиляди хил илјада илјади хиљада хиљаде хиљаду косарь косаря косарей кусков tausender
             duizend tusind tusen tuhat tys tisíc tisíce tysiąc tysiące tysięcy tisuća tisuću
             tisuće tisoč tisoče tisočev hiljada hiljade hiljadu mijë mii tūkstotis tūkstoši
             tūkstošu tūkstantis tūkstančiai tūkstančių tuhatta tuhansia ezer ribu nghìn ngàn elfu
             พัน ألف الف آلاف هزار אלף אלפים χίλια χιλιάδες χιλιάδα हजार हज़ार হাজার ஆயிரம் వేలు
-            ಸಾವಿರ ആയിരം હજાર ਹਜ਼ਾਰ ათასი հազար ພັນ ពាន់ ထောင် ሺህ þúsund""",
+            ہزار হাজার мың ಸಾವಿರ ആയിരം હજાર ਹਜ਼ਾਰ ათასი հազար ພັນ ពាន់ ထောင် ሺህ þúsund""",
         10_000: "myriad myriads 万 萬 만 หมื่น",
-        100_000: "lakh lakhs lac lacs लाख แสน",
-        1_000_000: """m м mm kk кк mega mn mio mln million millions millionen millón millon
+        100_000: "lakh lakhs lac lacs लाख লাখ لاکھ แสน",
+        1_000_000: """jt m м mm kk кк mega mn mio mln million millions millionen millón millon
             millones milhão milhao milhões milhoes milione milioni млн миллион миллиона миллионов
             лям ляма лямов мега mill mills milyon miljoen miljon miljoner milion miliony milionów
             milionu milijun milijuna juta triệu ล้าน مليون ملايين میلیون מיליון εκατομμύριο
@@ -62,16 +69,18 @@ MULTIPLES = {
 }
 # They begin memos as well ("2100 mi parte"): only as the last word, or before a unit.
 MULTIPLES_AT_THE_END = {
-    **dict.fromkeys(("bin", "tis", "rb", "t", "т", "mie", "ks", "gs"), 1_000),
+    **dict.fromkeys(("yüz", "sute", "sto", "ratus", "trăm"), 100),
+    **dict.fromkeys(("bin", "tis", "t", "т", "mie", "ks", "gs", "th", "libo", "ming"), 1_000),
+    **dict.fromkeys(("w",), 10_000),
     **dict.fromkeys(("l",), 100_000),
-    **dict.fromkeys(("mi", "tr", "jt", "ms"), 1_000_000),
+    **dict.fromkeys(("mi", "tr", "ms"), 1_000_000),
     **dict.fromkeys(("cr",), 10_000_000),
     **dict.fromkeys(("bi", "g"), 1_000_000_000),
     **dict.fromkeys(("tri",), 10**12),
 }
 # "5 百万", "5 万円" and "5 千sats" are one word.
 MULTIPLES_IN_A_WORD = re.compile(
-    "(?P<multiples>[十百千仟万萬億亿兆십백천만억]+)(?P<unit>個|个|円|元|圆|圓|块|원|엔|聪|聰|сат|sats?|)"
+    "(?P<multiples>[十百千仟万萬億亿兆십백천만억]+)(?P<unit>個|个|円|元|圆|圓|块|원|엔|聪|聰|사토시|サトシ|сат|sats?|)"
 )
 # "five" and "a million" are written out in these, for an example in digits.
 ONES = (
@@ -89,6 +98,7 @@ PARTS = spelled(
 # What stands before a part: "2 and a half".
 AND = spelled("and & und y et e и")
 ARTICLES = spelled("a an one ein eine un una uno um uma")
+OF = spelled("de di of do da")  # "5 mi de reais"
 # A part of what is not said.
 PERCENT = spelled(
     "percent pct prozent procent pourcent percento процент процента процентов permille bps ppm"
@@ -107,14 +117,19 @@ PREFIXES = {
         2: "hecto h",
         -1: "deci d",
         -2: "centi c",
-        -3: "milli mili m",
+        -3: "milli mili m ミリ",
         -6: "micro u μ",
         -9: "nano n",
         -12: "pico p",
     }.items()
     for prefix in prefixes.split()
 }
-BITCOIN = spelled("btc xbt bitcoin ₿ биткоин биткойн битк биток 比特币 ビットコイン")
+_BITCOIN = spelled(
+    """btc lnbtc xbt бтц ₿ bitcoin(|y|i|u|a|e|en|ů|ów|lar) биткоин(|у|ы|ів) биткойн битк биток
+    біткоїн(|и|ів|а) біткойн 比特币 比特幣 ビットコイン 비트코인 بيتكوين بتكوين ביטקוין
+    बिटकॉइन बिटकॉईन บิตคอยน์ บิทคอยน์"""
+)
+BITCOIN = _BITCOIN | frozenset(map(without_marks, _BITCOIN))
 NAMES = {
     "sat": 1,
     "satoshi": 1,
@@ -164,6 +179,11 @@ def is_sign(word: str) -> bool:
 def multiple_of(word: str) -> int:
     """How many one of it is, in letters of any alphabet that look alike; 0 for other words."""
     return MULTIPLES.get(word) or _FOLDED_MULTIPLES.get(folded(word), 0)
+
+
+def is_multiple(word: str) -> bool:
+    """Whether it is one, also where nothing may follow it."""
+    return bool(multiple_of(word)) or word in MULTIPLES_AT_THE_END
 
 
 def is_money(word: str) -> bool:
@@ -226,7 +246,7 @@ def seen(text: str) -> str:
     start = " ".join(text[:LOOKED_AT].split())
     letters = unicodedata.normalize("NFKC", visible(start)).translate(_BLANKS)
     letters = _ZEROS.sub(lambda zeros: "0" * len(zeros[0]), letters)
-    return "".join(each for each in letters if unicodedata.category(each) not in ("Mn", "Me"))
+    return without_marks(letters)
 
 
 def is_visible(word: str) -> bool:

@@ -26,6 +26,7 @@ from bot.core.amount_after import (
     refuse_parts,
     refuse_second_unit,
     refuse_times,
+    refuse_unit_at_the_end,
 )
 from bot.core.amount_money import MONEY
 from bot.core.amount_more import refuse_amount_alone, refuse_second_amount
@@ -197,6 +198,7 @@ def _with_separate_unit(number: Number, rest: str) -> tuple[int, str]:
     refuse_parts(number, rest)
     refuse_more_digits(number, rest)
     refuse_second_amount(number, rest, has_unit=False)
+    refuse_unit_at_the_end(number, rest)
     return _msat(number), rest
 
 

@@ -10,12 +10,15 @@ import re
 from bot.core.amount_words import LOOKED_AT, seen
 
 _EACH = r"""(?:each|apiece|pp|p\.\s?p\.?|p/p|c/u|chacune?|ciascun[oa]|cadauno|каждый|каждому|każdy
-|per\s(?:person|persons|pers|head|heads|capita|guest|persona|persoon|kopf|nase)
+|per\s(?:person|persons|pers|pax|head|heads|capita|guest|persona|persoon|kopf|nase)
+|für\sjede[rn]?|jeweils|cada\squien|每人|一人あたり|1인당|/\s?(?:person|pers|pax|pp|head|kopf)
 |(?<!for\s)an?\s(?:head|person|piece|pop)(?!\s(?:of|who)\b)|pro\s(?:person|pers|kopf|nase)|je\s(?:person|kopf|nase)
 |cada\s(?:uno|una|um|uma)|por\s(?:persona|cabeza|pessoa)|par\s(?:personne|t[eê]te)|a\s(?:testa|persona)
 |с\s(?:человека|каждого)|на\s(?:человека|каждого|кожного)|[nz]a\sosob[eęu]|kişi\sbaşı(?:na)?)"""
+_PLEASE = r"(?:please|pls|thanks|thx|bitte|danke|por\sfavor|gracias|obrigad[oa]|merci|grazie)"
 _ONE_PART = re.compile(
-    rf"(?:{_EACH}(?!\w)|(?:je|ea|elk|cada)\.?$)|.*?[\s,;(]({_EACH})[\s.!)]*$",
+    rf"(?:{_EACH}(?!\w)|(?:je|ea|elk|cada|chaque|jede[rn]?)\.?$)"
+    rf"|.*?(?:[\s,;(]|(?=/))({_EACH})(?:[\s,]+{_PLEASE})?[\s.!)]*$",
     re.IGNORECASE | re.VERBOSE,
 )
 _PEOPLE = r"""(?:people|persons?|pers|friends|guests|heads|of\sus|ways|parts|shares|Personen|Leute
@@ -25,8 +28,8 @@ _SO_MANY = re.compile(
     rf"""[-(\u2010-\u2015~\s]*(?:(?:for|in|into|among|between|by|(?P<others>with|mit|con|avec|com|met|z|с)
 |für|durch|unter|zu|entre|para|en|pour|per|tra|fra
 |por|на|для|dla|na)\s(?P<few>\d{{1,2}})(?:\s{_PEOPLE})?|(?:(?:or|oder|o|ou)\s)?(?P<people>\d{{1,2}})\s{_PEOPLE}
-|(?:{_PEOPLE}\s)?(?:&|and|und|y|e|et|i|и)\s(?P<more>\d{{1,2}}\s(?:{_PEOPLE}|more|others|kids|children
-|weitere|andere|Kinder|más|otros|altri|autres|enfants|outros|innych|других)
+|(?:(?:{_PEOPLE}|adults|Erwachsene|adultos|adultes|adulti)\s)?(?:\+|&|and|und|y|e|et|i|и)\s
+(?P<more>\d{{1,2}}\s(?:{_PEOPLE}|more|others|kids|children|weitere|andere|Kinder|más|otros|altri|autres|enfants|outros|innych|других)
 |(?:me|myself|I|ich|yo|io|moi|eu|ja|я)))[\s.!)]*$""",
     re.IGNORECASE | re.VERBOSE,
 )
@@ -40,7 +43,15 @@ _OR_SO = re.compile(
 (?:\s{_PEOPLE})?[\s.!)]*$""",
     re.IGNORECASE | re.VERBOSE,
 )
-_AND_MORE = re.compile(r"(?:\+|(?:plus|minus|zzgl)(?!\w))\S*\s?\S*", re.IGNORECASE)
+_TIP = (
+    r"(?:the\s)?(?:tips?|Trinkgeld|propina|pourboire|mancia|gorjeta|napiwek|VAT|MwSt|IVA|TVA)(?!\w)"
+)
+_AND_MORE = re.compile(
+    rf"""(?:\+|(?:plus|minus|zzgl)(?!\w))\S*\s?\S*
+|(?:&|and|und|y|e|et|i)\s{_TIP}
+|\d+\s?%\s{_TIP}|{_TIP}\s\d+\s?%""",
+    re.IGNORECASE | re.VERBOSE,
+)
 
 
 def of_one_part(memo: str) -> str:

@@ -129,6 +129,19 @@ TAKEN = [
     ("2100 만두", 2100, "만두"),
     ("2100 real food", 2100, "real food"),
     ("2100 ooops", 2100, "ooops"),
+    ("2100 e-book", 2100, "e-book"),
+    ("2100 t-shirt", 2100, "t-shirt"),
+    ("2100 e.g. pizza", 2100, "e.g. pizza"),
+    ("2100 tram tickets", 2100, "tram tickets"),
+    ("2100 binden", 2100, "binden"),
+    ("2100 Mars bars", 2100, "Mars bars"),
+    ("2100 grandeur", 2100, "grandeur"),
+    ("2100 元旦", 2100, "元旦"),
+    ("2100 个人", 2100, "个人"),
+    ("2100 불고기", 2100, "불고기"),
+    ("2100 ラーメン", 2100, "ラーメン"),
+    ("2100 pizza for 5", 2100, "pizza for 5"),
+    ("10k for the 5k", 10_000, "for the 5k"),
 ]
 
 # what is written, why it is refused, the example that works, and what is blamed, if anything is
@@ -409,7 +422,8 @@ def test_the_tables_have_no_line_twice() -> None:
 
 def test_every_problem_is_met() -> None:
     others = OF_BILLS | OF_NAMES | OF_COLLECTIONS
-    elsewhere = {Problem.NOT_ALONE, Problem.TOO_LITTLE, Problem.TOO_MUCH, *others, Problem.ONE_PART}
+    parts = {Problem.ONE_PART, Problem.PART_TOO_SMALL, Problem.PART_TOO_LARGE}
+    elsewhere = {Problem.NOT_ALONE, Problem.TOO_LITTLE, Problem.TOO_MUCH, *others, *parts}
     assert {problem for _, problem, _, _ in REFUSED} == set(Problem) - elsewhere
 
 
@@ -759,7 +773,10 @@ ALSO_REFUSED = {
         |5 ḱ|5 \u1d0b|5 mio👍|5 百万|5 十万|5 千sats|5 万聪|5 万|5 mi|5 mi sats|5 Mill.|1 Tausender
         |5 тыщ|5 косарей|5 bi|5 tys|5 tisíc|5 tisic|5 juta|5 triệu|5 milyon|5 ألف|5 हजार
         |5 हज़ार|5 ten thousand|5 bin|10 т|10 т.|5 tisoč|5 thousend|5 tūkstoši|5 10^3|5 10**3
-        |5 хиляди|5 mii lei
+        |5 хиляди|5 mii lei|5 万ランチ|5 千午餐|5 万的饭|5 k披萨|5 万サトシ|5 kサトシ|5 천사토시
+        |5 thousandsats|5 tausendsats|5 binsat|5 lakhsats|5 hunderttausend sats|5 hundredthousand
+        |5 yüz bin sat|5 sto tisíc|5 trăm nghìn|5 ratus ribu sats|5 hazar|5 сот|5 thous. sats
+        |5 th. sats|5 ہزار sats|5 লাখ|5 พันซาโตชิ|5 rb aja|5 jt|5 jt rupiah|50 w sats|5 Tsd.Sats
     """,
     Problem.OTHER_CURRENCY: """
         5 万円|5 千円|5 рублей|5 руб|5 евро|5 долларов|5 元|5 円|5 원|5 dólares|5 dolares
@@ -769,13 +786,23 @@ ALSO_REFUSED = {
         |10 دولاراً|10 रुपए|10 ₹|10 тр|10 т.р.|10 dólares canadienses|10 yenów|10 lei
         |10 евриков|10 so'm|10 soʻm|10 ALL|10 лв.|10 ευρω|10 ДОЛЛАРОВ
         |5 ct|5 DOGE|5 L-BTC|5 WBTC|5 💵|5 SOL👍|5 usd👍|5 р|5 in euros
+        |5 т. руб.|5 т.руб.|5 т ₽|5 bin tl|5 bin lira|5 tkr|5 t kr|5 t.kr.|5 T €|5 TCHF|5 MEUR
+        |5 MUSD|5 mkr lunch|5 tis. Kč|5 tis.Kč|5 mi de reais|5 cr rupees|5 mie lei
+        |5 kđ|5 kVNĐ|5 eFt|5 ezerFt|5 tyszł|5 พันบาท|5 vnđ|5 долл.|5 えん|5 شيكل|5 USD午餐
+        |5 USDのランチ|5 만원어치|5 万円分|5 원짜리|5 ドルです|5 บาทครับ|5 块钱饭|5 nghìnđồng
     """,
     Problem.UNCLEAR_UNIT: """
         5 ksаts|5 btс|5 втс|5 Ьtс|5 sаts|5 whole bitcoin|5 of bitcoin|5 in btc|5 #btc
-        |5 : btc|5 – btc|5 Ƀ|5 btc👍|5ksаts
+        |5 : btc|5 – btc|5 Ƀ|5 btc👍|5ksаts|5 BTC午餐|5 mBTCランチ|5 ksats午餐|5 bitcoin점심
+        |5 BTC\u200bpizza|5 枚BTC|5 个BTC|5 个比特币|5 비트코인|5 比特幣|5 ビットコイン分|5 біткоїн
+        |5 bitcoinů|5 بيتكوين|5 ביטקוין|5 बिटकॉइन|5 บิตคอยน์|5 БТЦ|5 LNBTC|5 ミリBTC
+        |5 beers in sats|5 something like that btc
     """,
     Problem.PERCENT: "5 per cent|5 pour cent|5 por ciento|5 per mille",
-    Problem.ONE_OR_TWO_NUMBERS: '5 OOO|5 ooo|5 ООО|5 O00|5 (000)|5 "000"|5 [000] sats|5 «000»',
+    Problem.ONE_OR_TWO_NUMBERS: """
+        5 OOO|5 ooo|5 ООО|5 O00|5 (000)|5 "000"|5 [000] sats|5 «000»|2 beers 5k|2 beers = 10k
+        |3 beers @ 5k|4 of us, 84k
+    """,
 }
 
 

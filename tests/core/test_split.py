@@ -134,6 +134,9 @@ REFUSED = [
             *("21k pro Person", "21k pro Kopf", "21k je", "21k je Person", "21k cada uno"),
             *("21k por persona", "21k chacun", "21k par personne", "21k с человека"),
             *("21k pizza each", "21k pizza (per person)", "21k pizza pp."),
+            *("21k jeder", "21k für jeden", "21k jeweils", "21k cada quien", "21k per pax"),
+            *("21k 每人", "21k 1인당", "21k pizza/person", "21k pizza each please"),
+            *("21k pizza per person, thanks", "21k pro Person bitte"),
         )
     ),
     ("84k/2 each pizza", Problem.ONE_PART, "84k/2"),
@@ -150,6 +153,7 @@ REFUSED = [
     ("84k/4 for 5 people", Problem.COUNT_UNREADABLE, "84k/4"),
     ("84k/4 (5 people)", Problem.COUNT_UNREADABLE, "84k/4"),
     ("84k/4 people and 2 kids", Problem.COUNT_UNREADABLE, "84k/4"),
+    ("84k/4 adults and 2 kids", Problem.COUNT_UNREADABLE, "84k/4"),
     ("84k/4 and 2 more", Problem.COUNT_UNREADABLE, "84k/4"),
     ("84k/4 and me", Problem.COUNT_UNREADABLE, "84k/4"),
     ("84k/4 friends and me", Problem.COUNT_UNREADABLE, "84k/4"),
@@ -172,6 +176,10 @@ REFUSED = [
     # what is not in the sum
     ("84k/4 + tip", Problem.SUM, "84k/4"),
     ("84k/4 plus tip", Problem.SUM, "84k/4"),
+    ("84k/4 and tip", Problem.SUM, "84k/4"),
+    ("84k/4 & the tip", Problem.SUM, "84k/4"),
+    ("84k/4 10% tip", Problem.SUM, "84k/4"),
+    ("84k/4 tip 10%", Problem.SUM, "84k/4"),
     ("84k + tip", Problem.SUM, "84k/4"),
     # each part, and the whole where nobody knows how many there are
     ("3/4", Problem.PARTS_TOO_SMALL, None),
@@ -219,6 +227,11 @@ def test_what_is_unclear_is_refused_with_an_example(
     "text",
     [
         "300/3 usd dinner",
+        "300/3 MUSD",
+        "300/3 bin TL",
+        "300/3 т. руб.",
+        "300/3 万ランチ",
+        "300/3 hunderttausend",
         "100/4 € dinner",
         "100/4 $",
         "100/4 dollars each",
