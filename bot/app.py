@@ -304,6 +304,7 @@ class Parts:
                 self.store,
                 access=self.access,
                 payee=partial(_payee, settings.invoices.payee, identity),
+                within=settings.invoices.range_sats,
             ),
             chats=self.chats,
             places=self.places,
@@ -394,7 +395,7 @@ class Parts:
             bell=self.bell,
             holds=self.holds,
         )
-        targets = Targets(actions, self.places)
+        targets = Targets(actions, self.places, settings.invoices.range_sats)
         admission = Admission(
             store=self.store,
             access=self.access,

@@ -70,10 +70,13 @@ def named(message: Message) -> bytes | None:
     return next((press.payment_hash for press in presses if press is not None), None)
 
 
-def under(row: Invoice, face: Face) -> InlineKeyboardMarkup | None:
-    """The button under a card that shows `face`. An edit without one takes it away."""
+def under(row: Invoice, face: Face, within: range) -> InlineKeyboardMarkup | None:
+    """The button under a card that shows `face`. An edit without one takes it away.
+
+    `within`: the satoshi that can be chosen by a button.
+    """
     if row.board_id and face in (Face.QUESTION, Face.OPEN):
-        return InlineKeyboardMarkup(_of_part(row, face))
+        return InlineKeyboardMarkup(_of_part(row, face, within))
     if face is Face.OPEN:
         verb, text = Verb.CANCEL, texts.CANCEL_BUTTON
     elif face in (Face.EXPIRED, Face.CANCELLED) and row.may_be_renewed:
@@ -85,7 +88,7 @@ def under(row: Invoice, face: Face) -> InlineKeyboardMarkup | None:
     return InlineKeyboardMarkup([[_button(row, verb, text)]])
 
 
-def _of_part(row: Invoice, face: Face) -> list[list[InlineKeyboardButton]]:
+def _of_part(row: Invoice, face: Face, within: range) -> list[list[InlineKeyboardButton]]:
     """Under the card of a board's part, which its payer has in private."""
     if row.part_kind is PartKind.OWN:
         others = _button(row, Verb.OTHERS, texts.OTHERS_BUTTON)
@@ -99,7 +102,7 @@ def _of_part(row: Invoice, face: Face) -> list[list[InlineKeyboardButton]]:
         return [cancel, [name]]
     gifts = [
         _button(row, Verb.GIVE, texts.gift_label(each), each // 1000)
-        for each in quick_gifts(row.suggested_msat)
+        for each in quick_gifts(row.suggested_msat, within)
     ]
     # Two in a line, so that a phone shows them whole.
     lines = [gifts[at : at + 2] for at in range(0, len(gifts), 2)]
@@ -111,8 +114,8 @@ def _button(row: Invoice, verb: Verb, text: str, sats: int = 0) -> InlineKeyboar
     return InlineKeyboardButton(text, callback_data=data)
 
 
-def under_new(row: Invoice, face: Face) -> Keyboard:
+def under_new(row: Invoice, face: Face, within: range) -> Keyboard:
     """The same for a new message: a question makes the reader's next message a reply to it."""
     if face is Face.QUESTION and not row.board_id:
         return ForceReply(selective=True, input_field_placeholder=texts.QUESTION_PLACEHOLDER)
-    return under(row, face)
+    return under(row, face, within)

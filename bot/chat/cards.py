@@ -59,12 +59,15 @@ class Cards:
         *,
         access: Access,
         payee: Callable[[Invoice], str],
+        within: range,
     ) -> None:
-        """`payee`: whose node a row's invoice pays, by its name, "" where it has none."""
+        """`payee`: whose node a row's invoice pays, by its name, "" where it has none; `within`:
+        the satoshi that one may have."""
         self._chats = chats
         self._pictures = Pictures(chats, store)
         self._access = access
         self._payee_of = payee
+        self._within = within
 
     async def do(
         self,
@@ -137,7 +140,7 @@ class Cards:
         as_text = row.text_only or face in _TEXT_FACES
         may_be_duplicate = row.may_be_duplicate(Do.SEND_CARD)
         card = self._card(row, face, as_text=as_text, may_be_duplicate=may_be_duplicate)
-        keyboard = buttons.under_new(row, face)
+        keyboard = buttons.under_new(row, face, self._within)
         if as_text:
             message = await self._send_text(row, card.html, is_so, keyboard=keyboard)
         else:
@@ -413,7 +416,7 @@ class Cards:
                 row.chat_id,
                 message_id,
                 parse_mode=ParseMode.HTML,
-                reply_markup=None if face is None else buttons.under(row, face),
+                reply_markup=None if face is None else buttons.under(row, face, self._within),
             ),
             is_so,
         )
@@ -429,7 +432,7 @@ class Cards:
                 message_id,
                 caption=caption,
                 parse_mode=ParseMode.HTML,
-                reply_markup=buttons.under(row, face),
+                reply_markup=buttons.under(row, face, self._within),
             ),
             is_so,
         )
@@ -446,7 +449,7 @@ class Cards:
                 ),
                 row.chat_id,
                 message_id,
-                reply_markup=buttons.under(row, face),
+                reply_markup=buttons.under(row, face, self._within),
             ),
             is_so,
         )

@@ -40,8 +40,10 @@ class AtNode(Protocol):
 class Targets:
     """What presses and commands aim at."""
 
-    def __init__(self, actions: Actions, places: Places) -> None:
+    def __init__(self, actions: Actions, places: Places, within: range) -> None:
+        """`within`: the satoshi that an invoice may have."""
         self._actions = actions
+        self._within = within
         self._places = places
 
     async def of_card(
@@ -61,7 +63,7 @@ class Targets:
             return row
         # An edit that came late took the place of the last one: Telegram says what is there now.
         there = list(messages.button_data(message))
-        is_as_shown = there == list(messages.data_of(under(row, row.face)))
+        is_as_shown = there == list(messages.data_of(under(row, row.face, self._within)))
         return row if is_as_shown else await self._actions.redraw(row)
 
     async def if_allowed(

@@ -150,6 +150,11 @@ class InvoicesSettings(_Section):
     #: Whose node is paid, as cards name it; "": the node's own alias.
     payee: Payee = ""
 
+    @property
+    def range_sats(self) -> range:
+        """What an invoice may have."""
+        return range(self.min_sats, self.max_sats + 1)
+
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.min_sats > self.max_sats:

@@ -101,10 +101,14 @@ def _gift_like(example: str) -> str:
         return GIFT_EXAMPLE
 
 
-def quick_gifts(suggested_msat: int) -> list[int]:
-    """What a giver can choose by a button, in msat: what is suggested, and a few amounts."""
-    quick = (1000 * sats for sats in QUICK_SATS)
-    return list(dict.fromkeys([*([suggested_msat] if suggested_msat else []), *quick]))
+def quick_gifts(suggested_msat: int, within: range) -> list[int]:
+    """What a giver can choose by a button, in msat: what is suggested, and a few amounts.
+
+    `within`: the satoshi that an invoice may have; there may be another range since it was
+    suggested.
+    """
+    offered = dict.fromkeys([suggested_msat // 1000, *QUICK_SATS])
+    return [1000 * sats for sats in offered if sats and sats in within]
 
 
 def _alone(text: str) -> int | None:

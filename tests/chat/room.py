@@ -58,6 +58,7 @@ TOKEN = "123456789:AAE-a-token-that-only-the-simulator-takes"
 NAME = "test_invoice_bot"
 PAYMENT_REQUEST = "lnbc21u1p" + "q" * 251
 ALIAS = "carrot"
+WITHIN = InvoicesSettings().range_sats
 #: When the bot was started, as it says.
 STARTED_AT = 1_790_000_000.0
 INFO = NodeInfo("02" * 33, ALIAS, "0.19.0-beta", "regtest", True, 812_000)
@@ -130,7 +131,9 @@ class Room:
         self.places = Places(self.store, self.clock, self.bell)
         access = self.access = self.access_with()
         self.chats = Chats(self.telegram_bot)
-        self.cards = Cards(self.chats, self.store, access=access, payee=lambda _: ALIAS)
+        self.cards = Cards(
+            self.chats, self.store, access=access, payee=lambda _: ALIAS, within=WITHIN
+        )
         self.replies = Replies(self.chats, folder=self.file.parent)
         self.knocks = Knocks(store=self.store, access=access, places=self.places, clock=self.clock)
         self.grants = Grants(
@@ -181,7 +184,7 @@ class Room:
             clock=self.clock,
             ages=self.ages,
         )
-        targets = Targets(actions, self.places)
+        targets = Targets(actions, self.places, WITHIN)
         self.invitations = Invitations(
             store=self.store,
             access=access,
@@ -289,7 +292,7 @@ class Room:
         """Cards of a bot with these owners."""
         ids = frozenset(owner.id for owner in owners)
         access = Access(AccessSettings(owners=ids), LimitsSettings())
-        return Cards(self.chats, self.store, access=access, payee=lambda _: ALIAS)
+        return Cards(self.chats, self.store, access=access, payee=lambda _: ALIAS, within=WITHIN)
 
     def private(self, person: User) -> Chat:
         """A person's chat with the bot."""

@@ -26,7 +26,7 @@ from bot.demo.telegram import Message as SimMessage
 from bot.errors import NodeLocked
 from bot.store import Tx
 from tests.bills import board, free, part, taken
-from tests.chat.room import ALIAS, NAME, Room
+from tests.chat.room import ALIAS, NAME, WITHIN, Room
 
 #: As long as the bot makes them.
 HANDLE, TOKEN = "h" * 16, "t" * 22
@@ -132,12 +132,15 @@ def test_the_buttons_under_the_card_of_a_part(
 ) -> None:
     kind, face, hidden = which
     state = State.ASKING if face is Face.QUESTION else State.OPEN
-    assert labels(under(part(state, part_kind=kind, hidden=hidden), face)) == says
+    assert labels(under(part(state, part_kind=kind, hidden=hidden), face, WITHIN)) == says
 
 
 def test_what_is_suggested_is_offered_first_and_once() -> None:
     gift = part(State.ASKING, part_kind=PartKind.GIFT, suggested_msat=5_000_000)
-    assert labels(under(gift, Face.QUESTION))[:2] == [["5,000 sats", "1,000 sats"], ["21,000 sats"]]
+    assert labels(under(gift, Face.QUESTION, WITHIN))[:2] == [
+        ["5,000 sats", "1,000 sats"],
+        ["21,000 sats"],
+    ]
 
 
 def test_what_a_button_carries_is_below_telegrams_limit() -> None:
@@ -154,7 +157,7 @@ def test_what_a_button_carries_is_below_telegrams_limit() -> None:
     assert len(every) > 10 * split.MAX_SEATS
     for kind in PartKind:
         gift = part(State.ASKING, part_kind=kind, suggested_msat=1000 * MAX_SATS)
-        every += data(under(gift, Face.QUESTION))
+        every += data(under(gift, Face.QUESTION, WITHIN))
     assert max(len(each.encode()) for each in every) <= MAX_DATA_BYTES
 
 

@@ -27,7 +27,7 @@ from bot.errors import (
     NodeNotAsked,
     NodeUnreachable,
 )
-from tests.chat.room import ALIAS, PAYMENT_REQUEST, Room, plain
+from tests.chat.room import ALIAS, PAYMENT_REQUEST, WITHIN, Room, plain
 
 AWAY = Around(unreachable=frozenset({Audience.CHAT}))
 
@@ -338,7 +338,7 @@ async def test_who_is_no_owner_by_the_time_a_payment_goes_out_does_not_read_of_i
     await room.said(hers)
     listed = AccessSettings(owners=frozenset({room.owner.id, room.bert.id}))
     access = Access(listed, LimitsSettings())
-    cards = Cards(room.chats, room.store, access=access, payee=lambda _: ALIAS)
+    cards = Cards(room.chats, room.store, access=access, payee=lambda _: ALIAS, within=WITHIN)
     row, _ = await card_in(room)
     row = await paid(room, row)
     stall = room.telegram.stall("sendMessage", chat_id=hers.id)

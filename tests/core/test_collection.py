@@ -153,6 +153,13 @@ def test_whatever_is_collected_a_gift_is_no_more_than_that(goal: int, gift: int)
 
 def test_a_few_amounts_are_offered_the_suggested_one_first_and_once() -> None:
     quick = [1000 * sats for sats in QUICK_SATS]
-    assert quick_gifts(0) == quick
-    assert quick_gifts(7_000_000) == [7_000_000, *quick]
-    assert quick_gifts(quick[1]) == [quick[1], quick[0], *quick[2:]]
+    all_sats = range(1, MAX_SATS + 1)
+    assert quick_gifts(0, all_sats) == quick
+    assert quick_gifts(7_000_000, all_sats) == [7_000_000, *quick]
+    assert quick_gifts(quick[1], all_sats) == [quick[1], quick[0], *quick[2:]]
+
+
+def test_no_amount_is_offered_that_would_be_refused() -> None:
+    assert quick_gifts(7_000_000, range(1_001, 21_000)) == [7_000_000, 5_000_000]
+    assert quick_gifts(7_000_000, range(1_000, 5_001)) == [1_000_000, 5_000_000]
+    assert quick_gifts(0, range(1_001, 5_000)) == []
