@@ -610,3 +610,18 @@ async def test_a_part_that_passes_a_limit_by_now_is_asked_of_nobody(world: World
     await world.until(lambda: [m for m in world.ours(chat) if m.text == refused])
     assert (shown.text or "").splitlines() == before
     assert len(world.node.invoices) == 1
+
+
+async def test_a_copy_of_a_board_is_known_from_a_press_that_is_refused_too(world: World) -> None:
+    world.access["chats"] = frozenset({world.group.id})
+    await world.start_bot()
+    world.telegram.drop("sendMessage", acted=True, chat_id=world.group.id)
+    world.telegram.say(world.group, world.anna, "/split 84k/3 pizza")
+    copy, shown = await world.until(lambda: len(b := boards(world, world.group)) > 1 and b)
+    await world.stop_bot()
+    world.invoices["max_sats"] = 27_999
+    await world.start_bot()
+    for each in (copy, shown):
+        assert "27,999 sats" in await pressed(world, each, world.bert, texts.PAY_BUTTON)
+    world.telegram.say(world.group, world.anna, "/cancel", reply_to=shown)
+    await world.until(lambda: all(", closed" in (each.text or "") for each in (copy, shown)))

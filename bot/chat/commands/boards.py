@@ -228,6 +228,7 @@ class Boards:
                 handle, chat_id, by, number, press=query.id
             )
         except Refused as refused:
+            await self._actions.of_button(handle, chat_id, number)  # a copy is kept true anyway
             return Answer(query.id, by.id, texts.why(refused), alert=True)
         if came_of_it is not Sitting.SEATED:
             return Answer(query.id, by.id, texts.sitting(came_of_it), alert=True)
