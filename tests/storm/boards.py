@@ -303,30 +303,32 @@ class BoardTruths:
         for shown in _in_order(bill.shown, "board"):
             chats[shown.message.chat.id, shown.message.author].append(shown)
         for boards in chats.values():
-            self._again(bill, self._not_moved(bill, boards), BOARD, "second boards")
+            for in_one_place in self._between_moves(bill, boards):
+                self._again(bill, in_one_place, BOARD, "second boards")
 
-    def _not_moved(self, bill: Bill, boards: Sequence[Shown]) -> list[Shown]:
-        """Without those that are in another one's place, which was wanted at the end.
+    def _between_moves(self, bill: Bill, boards: Sequence[Shown]) -> list[list[Shown]]:
+        """Apart where one is in the others' place, since it was wanted at the end.
 
         A wish that was not heard yet as the earlier one was sent, for another reason, is done later
         all the same.
         """
-        kept: list[Shown] = []
+        places: list[list[Shown]] = [[]]
         moves = sorted(bill.moves)
         for earlier, later in pairwise([None, *boards]):
             assert later is not None
             since = 0.0 if earlier is None else earlier.sent.called_at - HEARD_WITHIN_S
             wanted = [at for at in moves if since < at < later.sent.called_at]
             if earlier is None or not wanted:
-                kept.append(later)
+                places[-1].append(later)
                 continue
+            places.append([later])
             moves.remove(wanted[0])
             self._explained["boards that were moved to the end"] += 1
             message = earlier.message
             is_gone = not self._outside.is_live(message) or message.text == texts.MOVED_DOWN
             if not is_gone and not self._book.unsure(earlier.sent):
                 self._broken(BOARD, f"{_where(earlier)} is there, and was moved", bill)
-        return kept
+        return places
 
     def _notices(self, bill: Bill) -> None:
         """The owner hears of each payment, and who asked for the bill; nobody of one twice without
