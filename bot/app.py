@@ -847,17 +847,19 @@ class _Run:
     async def _tidy(self) -> None:
         """Remove what was done long ago, a little at a time."""
         keep_s = self._settings.database.keep_s
+        unheard = False  # what waits at Telegram since before the start may be of any chat
         while True:
             # A host's clock that is ahead must not remove what is new.
             while (now := self._parts.ages.earliest_now()) is None:  # noqa: ASYNC110
                 await asyncio.sleep(1.0)
             with contextlib.suppress(StoreUnavailable):
-                await self._prune(now - keep_s)
+                await self._prune(now - keep_s, unheard=unheard)
             await asyncio.sleep(TIDY_S)
+            unheard = True
             with contextlib.suppress(StoreUnavailable):
                 await self._parts.invitations.leave()
 
-    async def _prune(self, before: float) -> None:
+    async def _prune(self, before: float, *, unheard: bool) -> None:
         store = self._parts.store
         await store.do(_prune_hints, before)
         await store.do(_prune_inbox, self._parts.places.bot_id, self._parts.clock() - KEPT_S)
@@ -865,7 +867,7 @@ class _Run:
         for prune, limit in ((_prune_boards, PRUNE_BOARDS), (_prune_rows, PRUNE)):
             removed = limit
             while removed == limit:
-                removed = await store.do(prune, before, limit)
+                removed = await store.do(prune, before, limit, unheard=unheard)
                 await asyncio.sleep(PRUNE_PAUSE_S)
 
 
@@ -945,9 +947,9 @@ def _prune_inbox(tx: Tx, bot_id: int, before: float) -> None:
     tx.inbox.prune(bot_id, before)
 
 
-def _prune_boards(tx: Tx, before: float, limit: int) -> int:
-    return tx.boards.prune(before, limit)
+def _prune_boards(tx: Tx, before: float, limit: int, *, unheard: bool) -> int:
+    return tx.boards.prune(before, limit, unheard=unheard)
 
 
-def _prune_rows(tx: Tx, before: float, limit: int) -> int:
-    return tx.agenda.prune(before, limit)
+def _prune_rows(tx: Tx, before: float, limit: int, *, unheard: bool) -> int:
+    return tx.agenda.prune(before, limit, unheard=unheard)

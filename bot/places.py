@@ -2,7 +2,8 @@
 
 The one truth for both, kept in memory and in the store. A group that becomes a supergroup gets a
 new id, and its old message numbers are void there. So are those of all chats where another bot
-serves them. Where the bot was blocked or removed nothing is tried until the chat is heard of again.
+serves them. Where the bot was blocked or removed nothing is tried until the chat is heard of again,
+or until a start after so long that Telegram has forgotten what there was to hear.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ log = logs.get(__name__)
 
 #: Seconds in which an answer may be older than what was heard of its chat.
 WELCOME_S = 60.0
+#: Seconds for which Telegram keeps what it could not deliver: a day.
+FORGOTTEN_S = 86_400.0
 
 P = ParamSpec("P")
 
@@ -46,7 +49,7 @@ class Places:
 
     async def load(self) -> None:
         """Read what is known from earlier processes, as soon as that can be read."""
-        moves, unreachable, self._bot_id = await self._store.must(_known)
+        moves, unreachable, self._bot_id = await self._store.must(_known, self._clock())
         for old, new in moves.items():
             self._remember(old, new)
         self._unreachable |= unreachable
@@ -177,7 +180,11 @@ class Places:
             await self._store.do(job, *values, **named)
 
 
-def _known(tx: Tx) -> tuple[dict[int, int], set[int], int]:
+def _known(tx: Tx, now: float) -> tuple[dict[int, int], set[int], int]:
+    beat_at = tx.memory.beat_at()
+    if beat_at is not None and now - beat_at > FORGOTTEN_S:
+        # A group may have let the bot in again, and nobody says so any longer.
+        tx.chats.reach_all(now)
     return tx.chats.moves(), tx.chats.unreachable(), tx.bots.last()
 
 

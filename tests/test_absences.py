@@ -71,3 +71,21 @@ async def test_a_payment_of_an_invoice_that_nobody_could_be_shown_is_told_whenev
     await counted(world, "state = 'cancelled'", 0)  # what is over is gone
     await world.node.start()
     await world.announced(world.private(world.anna), sats=2100)
+
+
+async def test_a_group_that_let_the_bot_in_again_meanwhile_has_a_true_card(world: World) -> None:
+    """Telegram has forgotten by then that it did."""
+    world.keep = "1d"
+    world.telegram.say(world.private(world.anna), world.anna, "/help")
+    await world.start_bot()
+    card = await world.ask(world.group, world.anna, "/invoice 2100 pizza")
+    world.telegram.remove_bot(world.group, bot=world.bot_user)
+    world.node.pay(world.request_in(card))
+    await world.announced(world.private(world.anna), sats=2100)
+    await counted(world, f"announced AND lane = {Lane.UNREACHABLE:d}", 1)
+    await world.stop_bot()
+    world.telegram.readd_bot(world.group, bot=world.bot_user)
+    world.clock.ahead_s += 3 * DAY_S
+    await world.start_bot()
+    await world.becomes(card, Face.PAID)
+    assert len(world.announcements(world.group)) == 0

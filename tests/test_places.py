@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from bot.clock import steady
-from bot.core.invoice import Invoice, State
+from bot.core.invoice import Invoice, State, changes
+from bot.core.work import Lane, unreachable
 from bot.errors import StoreUnavailable
 from bot.places import Places
 from bot.store import Bell, Store, Tx, sqlite
@@ -115,6 +116,25 @@ async def test_a_chat_that_is_lost_is_unreachable_until_it_is_heard_of(
     await places.heard(OTHER)
     assert not places.is_unreachable(OTHER)
     assert not (await after_a_restart(store)).is_unreachable(OTHER)
+
+
+@pytest.mark.parametrize(
+    ("away_s", "is_unreachable"), [(None, True), (86_000.0, True), (86_401.0, False)]
+)
+async def test_after_so_long_that_telegram_forgets_each_chat_is_tried_once_more(
+    store: Store, places: Places, away_s: float | None, is_unreachable: bool
+) -> None:
+    """Somebody may have let the bot in again."""
+    row = await store.do(add, OLD)
+    await store.do(lambda tx: tx.invoices.update(row.id, **changes(**unreachable())))
+    await places.lost(OLD, must=True)
+    if away_s is not None:
+        await store.beat(NOW - away_s)
+    found = await after_a_restart(store)
+    assert found.is_unreachable(OLD) is is_unreachable
+    there = await store.do(lambda tx: tx.invoices.get(row.id))
+    assert there is not None
+    assert (there.lane is Lane.UNREACHABLE) is is_unreachable
 
 
 async def test_a_group_that_only_mutes_the_bot_takes_edits_until_one_is_refused(

@@ -24,6 +24,16 @@ _c = invoices.c
 _PUT_OFF = (_c.due_at.is_not(None), _c.faults < MAX_FAULTS)
 _STUCK = (_c.retry_at > 0, _c.faults >= MAX_FAULTS)
 _HAS_BOARD = sa.select(sa.literal(1)).where(boards.c.id == _c.board_id).exists()
+
+
+def is_at_rest(columns: sa.ColumnCollection[str, sa.ColumnElement[Any]]) -> sa.ColumnElement[bool]:
+    """Whether nothing more is to be done: `unheard` with what waits for an unreachable chat, of
+    which nothing was heard for as long as all is kept."""
+    unheard = sa.bindparam("unheard", type_=sa.Boolean)
+    is_lost = columns.lane == Lane.UNREACHABLE
+    return sa.or_(sa.and_(is_lost, unheard), sa.and_(sa.not_(is_lost), columns.due_at.is_(None)))
+
+
 #: What ended before then and needs nothing more. A payment that nobody could be told of is kept
 #: until somebody can.
 IS_OVER = sa.and_(
@@ -32,8 +42,7 @@ IS_OVER = sa.and_(
     _c.settled_at < sa.bindparam("before"),
     sa.or_(_c.state != State.SETTLED, _c.announced),
     sa.not_(AT_THE_NODE),  # a payment may have come that nobody has heard of yet
-    # nobody was heard of in a chat that is unreachable for as long
-    sa.or_(_c.due_at.is_(None), _c.lane == Lane.UNREACHABLE),
+    is_at_rest(_c),
 )
 
 
@@ -141,11 +150,13 @@ class Agenda(Noun):
         """Give stuck rows another chance; how many there were."""
         return self._write(packed(**work.unstuck(now)), *_STUCK)
 
-    def prune(self, before: float, limit: int) -> int:
+    def prune(self, before: float, limit: int, *, unheard: bool = True) -> int:
         """Remove rows that ended before then and need nothing more; how many.
 
-        Parts go with their board, which is read off them: see `Boards.prune`.
+        `unheard`: also of unreachable chats, of which nothing was heard for as long. Parts go with
+        their board, which is read off them: see `Boards.prune`.
         """
         done = sa.select(_c.id).where(IS_OVER, sa.or_(_c.board_id == 0, ~_HAS_BOARD)).limit(limit)
         statement = sa.delete(invoices).where(_c.id.in_(done))
-        return self._connection.execute(statement, {"before": before}).rowcount
+        values = {"before": before, "unheard": unheard}
+        return self._connection.execute(statement, values).rowcount

@@ -22,7 +22,7 @@ from bot.core.board import (
 from bot.core.board_steps import consequences
 from bot.core.invoice import LATE_S, Invoice, State
 from bot.core.work import MAX_FAULTS, Lane
-from bot.store.agenda import IS_OVER, Due, DueRows
+from bot.store.agenda import IS_OVER, Due, DueRows, is_at_rest
 from bot.store.invoices import Invoices
 from bot.store.noun import IS_PART, ROWS, Noun, touch
 from bot.store.rows import BOARDS, SEATS, packed, unpacked_before
@@ -192,17 +192,17 @@ class Boards(Noun):
         stuck = (_b.retry_at > 0, _b.faults >= MAX_FAULTS)
         self._connection.execute(sa.update(boards).where(*stuck).values(**unstuck))
 
-    def prune(self, before: float, limit: int) -> int:
+    def prune(self, before: float, limit: int, *, unheard: bool = True) -> int:
         """Remove closed boards that ended before then, each with all its parts; how many.
 
         One is kept as long as any of its parts is: without that it would say what is not so. Nor
-        does it go before its end was shown and told.
+        does it go before its end was shown and told. `unheard`: as of `Agenda.prune`.
         """
         kept = sa.select(_c.id).where(_c.board_id == _b.id, IS_PART, ~IS_OVER).exists()
-        is_at_rest = sa.or_(_b.due_at.is_(None), _b.lane == Lane.UNREACHABLE)
-        old = (_b.ends_at < before, _b.state == BoardState.CLOSED, is_at_rest, ~kept)
+        old = (_b.ends_at < before, _b.state == BoardState.CLOSED, is_at_rest(_b), ~kept)
         found = self._connection.execute(
-            sa.select(_b.id).where(*old).order_by(_b.ends_at).limit(limit), {"before": before}
+            sa.select(_b.id).where(*old).order_by(_b.ends_at).limit(limit),
+            {"before": before, "unheard": unheard},
         )
         ids = [*found.scalars()]
         if ids:

@@ -83,6 +83,11 @@ class Chats(Noun):
             self._write(packed(**work.reachable(now)), _c.chat_id == chat_id, *_UNSENT)
             self._wake_boards(now, chat_id)
 
+    def reach_all(self, now: float) -> None:
+        """Each that could not be reached counts as if it had been heard of."""
+        for chat_id in self.unreachable():
+            self.set_unreachable(chat_id, False, now)
+
     def wake_unannounced(self, now: float) -> None:
         """Payments that nobody could be told of are due: by now there may be other owners."""
         self._wake(now, _UNANNOUNCED)

@@ -83,6 +83,10 @@ class Memory(Noun):
         """Write something: to see that it can be written."""
         self._put(hints, {"kind": "alive", "subject_id": 0}, {"said_at": now})
 
+    def beat_at(self) -> float | None:
+        """When that was written last; None: never."""
+        return self._said_at("alive", 0)
+
     def _said_at(self, kind: str, subject_id: int) -> float | None:
         found = self._connection.execute(_SAID_AT, {"of_kind": kind, "subject": subject_id})
         return found.scalar()

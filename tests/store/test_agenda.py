@@ -121,6 +121,7 @@ async def test_what_no_chat_was_heard_of_for_is_pruned_though_it_is_not_finished
         await row(store, 3, state=State.OPEN, expires_at=int(NOW) - 1, **nowhere),
         await row(store, 4, state=State.PENDING, **nowhere),
     ]
+    assert await store.do(lambda tx: tx.agenda.prune(NOW, 10, unheard=False)) == 0
     assert await store.do(lambda tx: tx.agenda.prune(NOW, 10)) == 1
     assert await store.do(lambda tx: tx.invoices.get(gone.id)) is None
     assert [await read(store, each.id) for each in kept] == kept
