@@ -14,7 +14,7 @@ from bot.core.invoice import LATE_S, Face, Invoice, State
 from bot.core.work import AT_NODE, MAX_FAULTS, READ_LANES, Lane
 from bot.store.noun import AT_THE_NODE, ROWS, Noun
 from bot.store.rows import packed, unpacked
-from bot.store.tables import boards, invoices
+from bot.store.tables import boards, hints, invoices
 
 T = TypeVar("T")
 
@@ -24,14 +24,24 @@ _c = invoices.c
 _PUT_OFF = (_c.due_at.is_not(None), _c.faults < MAX_FAULTS)
 _STUCK = (_c.retry_at > 0, _c.faults >= MAX_FAULTS)
 _HAS_BOARD = sa.select(sa.literal(1)).where(boards.c.id == _c.board_id).exists()
+#: The kind of hint that says since when a chat is unreachable.
+LOST = "unreachable"
 
 
 def is_at_rest(columns: sa.ColumnCollection[str, sa.ColumnElement[Any]]) -> sa.ColumnElement[bool]:
-    """Whether nothing more is to be done: `unheard` with what waits for an unreachable chat, of
-    which nothing was heard for as long as all is kept."""
+    """Whether nothing more is to be done: `unheard` with what waits for a chat that is unreachable
+    for as long as all is kept."""
     unheard = sa.bindparam("unheard", type_=sa.Boolean)
     is_lost = columns.lane == Lane.UNREACHABLE
-    return sa.or_(sa.and_(is_lost, unheard), sa.and_(sa.not_(is_lost), columns.due_at.is_(None)))
+    lately = sa.select(sa.literal(1)).where(
+        hints.c.kind == LOST,
+        hints.c.subject_id == columns.chat_id,
+        hints.c.said_at >= sa.bindparam("before"),
+    )
+    return sa.or_(
+        sa.and_(is_lost, unheard, ~lately.exists()),
+        sa.and_(sa.not_(is_lost), columns.due_at.is_(None)),
+    )
 
 
 #: What ended before then and needs nothing more. A payment that nobody could be told of is kept

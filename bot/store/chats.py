@@ -11,9 +11,10 @@ from bot.core import delivery, work
 from bot.core.board import GOES_ON, BoardState
 from bot.core.invoice import Face, State
 from bot.core.work import Lane
+from bot.store.agenda import LOST
 from bot.store.noun import COUNTED_BY_CHAT, Noun
 from bot.store.rows import BOARDS, packed
-from bot.store.tables import boards, chats, invoices
+from bot.store.tables import boards, chats, hints, invoices
 
 _c = invoices.c
 _b = boards.c
@@ -76,6 +77,8 @@ class Chats(Noun):
 
         So are all payments that nobody could be told of: it may be somebody's private chat.
         """
+        if is_unreachable and not self.is_unreachable(chat_id):
+            self._put(hints, {"kind": LOST, "subject_id": chat_id}, {"said_at": now})
         self._put_chat(chat_id, unreachable=is_unreachable)
         if not is_unreachable:
             self._pass_over(now, _c.chat_id == chat_id)

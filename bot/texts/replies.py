@@ -38,7 +38,7 @@ NOT_TRACKED = "I no longer track this invoice."
 QUESTION_CLOSED = "That question is closed. Please ask again, for example /invoice 2100 pizza."
 QUESTION_EXPIRED = "That question has expired. Please ask again, for example /invoice 2100 pizza."
 BUG = "Something went wrong on my side. The log has the details. Please try again."
-_CANCEL_LATER = "I'll cancel the invoice once that changes. Until then it might still be paid."
+_CANCEL_LATER = "I'll cancel what is open once that changes. Until then it might still be paid."
 _CANNOT_CANCEL = (
     "I have no permission to cancel at the node. The invoice can be paid until it expires."
 )

@@ -6,7 +6,7 @@ import pytest
 
 from bot.core.invoice import LATE_S, Columns, Face, State
 from bot.core.work import MAX_FAULTS, READ_LANES, Do, Lane, due_now
-from bot.store import Due, Store
+from bot.store import Due, Store, Tx
 from tests.store.made import NOW, ids, read, row
 
 
@@ -125,6 +125,25 @@ async def test_what_no_chat_was_heard_of_for_is_pruned_though_it_is_not_finished
     assert await store.do(lambda tx: tx.agenda.prune(NOW, 10)) == 1
     assert await store.do(lambda tx: tx.invoices.get(gone.id)) is None
     assert [await read(store, each.id) for each in kept] == kept
+
+
+@pytest.mark.parametrize(
+    ("since", "is_kept"), [(NOW - 1, False), (NOW, True), (NOW + 60, True), (None, False)]
+)
+async def test_what_waits_for_a_chat_stays_until_that_is_unreachable_for_as_long(
+    store: Store, since: float | None, is_kept: bool
+) -> None:
+    """It may have ended long ago, while the bot was away."""
+    ended: Columns = {"asked_at": NOW - 100, "due_at": None, "lane": Lane.UNREACHABLE}
+    there = await row(store, 1, state=State.EXPIRED, expires_at=int(NOW) - 1, **ended)
+
+    def prune(tx: Tx) -> int:
+        if since is not None:
+            tx.chats.set_unreachable(there.chat_id, True, since)
+            tx.chats.set_unreachable(there.chat_id, True, NOW + 99)  # it is known already
+        return tx.agenda.prune(NOW, 10)
+
+    assert await store.do(prune) == (not is_kept)
 
 
 IN_WORK: list[Columns] = [

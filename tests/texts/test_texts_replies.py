@@ -135,7 +135,7 @@ def test_what_hinders_a_cancellation_is_said_and_fits_a_press(error: type[NodeEr
         )
     else:
         assert said == (
-            f"{texts.reason(error()).what} I'll cancel the invoice once that changes. "
+            f"{texts.reason(error()).what} I'll cancel what is open once that changes. "
             "Until then it might still be paid."
         )
 
