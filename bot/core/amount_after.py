@@ -269,7 +269,7 @@ def _apart(words: list[str]) -> list[str]:
 def _refuse_multiples_in_a_word(said: str, count: Decimal, *, shown: str) -> None:
     match = MULTIPLES_IN_A_WORD.match(said)
     after = said[match.end() :][:1] if match else ""
-    is_korean = "HANGUL" in unicodedata.name(after or " ")  # "만두" is a dish
+    is_korean = "HANGUL" in unicodedata.name(after or " ", "")  # "만두" is a dish
     if not match or (is_korean and not match["unit"]):
         return
     if match["unit"] in MONEY:
