@@ -348,12 +348,14 @@ class Truths:
 
     def _owners_know(self, command: Command) -> bool:
         """Whether nobody else could be told at some time, and each owner had heard of it by then:
-        they are not told again."""
+        they are not told again. A notice of a part is in the book as one of its bill."""
         lost = {self._outside.now(chat) for chat in self._outside.were_lost}
         roles = ("payment notice", "announcement")
-        readers = {
-            shown.message.chat.person for shown in _in_order(command) if shown.roles[0] in roles
-        }
+        shown_of = [*command.shown]
+        if isinstance(command, Part):
+            sats = f"{command.paid_sats:,} sats"
+            shown_of += [each for each in command.of.shown if sats in (each.message.text or "")]
+        readers = {shown.message.chat.person for shown in shown_of if shown.roles[0] in roles}
         return self._outside.now(command.chat) in lost and readers >= set(self._outside.owners)
 
     def _told_once(self, command: Command, told: list[Shown]) -> None:
