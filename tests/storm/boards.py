@@ -310,7 +310,8 @@ class BoardTruths:
         """Apart where one is in the others' place, since it was wanted at the end.
 
         A wish that was not heard yet as the earlier one was sent, for another reason, is done later
-        all the same.
+        all the same. One that says that it may be a duplicate, of what may not have been recorded,
+        is in its own place.
         """
         places: list[list[Shown]] = [[]]
         moves = sorted(bill.moves)
@@ -318,7 +319,9 @@ class BoardTruths:
             assert later is not None
             since = 0.0 if earlier is None else earlier.sent.called_at - HEARD_WITHIN_S
             wanted = [at for at in moves if since < at < later.sent.called_at]
-            if earlier is None or not wanted:
+            is_again = earlier is not None and self._book.unsure(earlier.sent)
+            is_again = is_again and may_be_duplicate(later.message.versions[0].text or "")
+            if earlier is None or not wanted or is_again:
                 places[-1].append(later)
                 continue
             places.append([later])
