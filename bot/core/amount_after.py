@@ -43,7 +43,6 @@ from bot.core.amount_words import (
     DIVIDED,
     LOOKED_AT,
     MULTIPLES,
-    MULTIPLES_AT_THE_END,
     MULTIPLES_IN_A_WORD,
     NAMED,
     NAMES,
@@ -62,10 +61,10 @@ from bot.core.amount_words import (
     is_money,
     is_money_at_the_end,
     is_money_sign,
-    is_multiple,
     is_sign,
     is_unit,
     lead_of,
+    multiple_at_the_end,
     multiple_of,
     plain,
     power_of,
@@ -144,7 +143,7 @@ def refuse_doubtful_unit(word: str, count: Decimal, *, shown: str) -> None:
     _refuse_multiples_in_a_word(said, count, shown=shown)
     if both := joined(said):
         factor, second = both
-        if is_money(second) or is_money_at_the_end(second):
+        if _is_other_money(second):
             refuse_money(shown)
         refuse(Problem.SEPARATE_MULTIPLIER, short(count * factor, "21k"), shown=quotable(shown))
     for unit in units:
@@ -165,11 +164,11 @@ def refuse_doubtful_words(number: Number, rest: str) -> None:
     shown = f"{number.text} {' '.join(words[:2])}"
     if said[0] in PERCENT_FIRST and said[1] in PERCENT_SECOND:
         refuse(Problem.PERCENT, in_sats(number.sats, "2100", ""), shown=quotable(shown))
-    factor = multiple_of(said[0]) or MULTIPLES_AT_THE_END.get(said[0], 0)
+    factor = multiple_at_the_end(said[0])
     after = [each for each in said[1:] if each not in OF][:1]
     if factor and any(map(_is_other_money, after)):
         refuse_money(shown)
-    if factor and (not said[1] or is_unit(said[1]) or is_multiple(said[1])):
+    if factor and (not said[1] or is_unit(said[1]) or multiple_at_the_end(said[1])):
         example = short(number.sats * factor, "21k")
         refuse(Problem.SEPARATE_MULTIPLIER, example, shown=quotable(f"{number.text} {words[0]}"))
     is_code = words[:1] and words[0].strip(".,:;!?") in MONEY_IN_CAPITALS_AT_THE_END
@@ -262,7 +261,9 @@ def _apart(words: list[str]) -> list[str]:
     first = plain(match["first"])
     is_of = match["sign"] == "-" and without_dots(first) in MONEY_OF
     second = plain(match["second"])
-    is_two = is_of or (is_multiple(first) and (is_unit(second) or _is_other_money(second)))
+    is_two = is_of or (
+        multiple_at_the_end(first) > 0 and (is_unit(second) or _is_other_money(second))
+    )
     return [match["first"], match["second"], *words[1:]] if is_two else words
 
 

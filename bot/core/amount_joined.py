@@ -13,11 +13,11 @@ from bot.core.amount_words import (
     BITCOIN,
     LOOKED_AT,
     MULTIPLES,
-    MULTIPLES_AT_THE_END,
     folded,
     is_money,
     is_money_at_the_end,
     is_unit,
+    multiple_at_the_end,
     multiple_of,
     plain,
     without_dots,
@@ -62,7 +62,7 @@ def joined(said: str) -> tuple[int, str] | None:
         is_long = end >= _LONG or (end > 1 and unicodedata.category(before[0]) == "Lo")
         if not is_long or before in _IN_OTHER_WORDS or len(after) < 2:
             continue
-        factor = multiple_of(before) or MULTIPLES_AT_THE_END.get(before, 0)
+        factor = multiple_at_the_end(before)
         is_last = end > _LONG and is_money_at_the_end(after)  # "binden" is no currency
         is_multiple = len(after) >= _LONG and multiple_of(after) > 0
         if factor and (is_unit(after) or is_money(after) or is_multiple or is_last):

@@ -181,9 +181,9 @@ def multiple_of(word: str) -> int:
     return MULTIPLES.get(word) or _FOLDED_MULTIPLES.get(folded(word), 0)
 
 
-def is_multiple(word: str) -> bool:
-    """Whether it is one, also where nothing may follow it."""
-    return bool(multiple_of(word)) or word in MULTIPLES_AT_THE_END
+def multiple_at_the_end(word: str) -> int:
+    """The same, also of those that are multiples only where nothing follows, or a unit."""
+    return multiple_of(word) or MULTIPLES_AT_THE_END.get(word, 0)
 
 
 def is_money(word: str) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -21,6 +23,16 @@ LIMITS = pytest.mark.parametrize(
     ],
     ids=["too large", "too small"],
 )
+
+
+@contextmanager
+def refused_as(problem: Problem) -> Iterator[None]:
+    """What is done here is refused for this reason."""
+    with pytest.raises(AmountRefused) as refused:
+        yield
+    assert refused.value.problem == problem
+
+
 STILL = {"min_sats": 28_000, "max_sats": 28_000}
 
 
@@ -31,9 +43,8 @@ async def test_a_seat_whose_part_no_invoice_may_have_is_not_taken(
     board = await table.split("84k/3")
     before = await table.fresh(board)
     table.set(**limits)
-    with pytest.raises(AmountRefused) as refused:
+    with refused_as(problem):
         await table.boards.sit(board.handle, GROUP, BERT, press="1")
-    assert refused.value.problem == problem
     assert await table.fresh(board) == before
     table.set(**STILL)
     _, token, _ = await table.boards.sit(board.handle, GROUP, BERT, press="1")
@@ -48,9 +59,8 @@ async def test_no_link_and_no_press_brings_one_that_passes_the_limits(
     board = await table.split("84k/3")
     token = await table.link(board, BERT)
     table.set(**limits)
-    with pytest.raises(AmountRefused) as refused:
+    with refused_as(problem):
         await table.follow(token, BERT, number, press="2")
-    assert refused.value.problem == problem
     assert not any(seat.live for seat in (await table.fresh(board)).seats)
     table.set(**STILL)
     assert (await table.follow(token, BERT, number, press="2"))[0] is Parting.ASKED
@@ -64,9 +74,8 @@ async def test_nobodys_invoice_is_cancelled_for_one_that_passes_the_limits(
     row = await table.part(board, BERT, state=State.OPEN)
     token = await table.token(board, CORA)
     table.set(**limits)
-    with pytest.raises(AmountRefused) as refused:
+    with refused_as(problem):
         await table.follow(token, CORA, row.part)
-    assert refused.value.problem == problem
     assert not (await table.row(row)).cancel_wanted
 
 
@@ -80,9 +89,8 @@ async def test_what_can_be_paid_is_shown_whatever_its_amount(
     table.set(**limits)
     assert (await table.follow(token, BERT))[0] is Parting.THERE
     await table.boards.leave(row.payment_hash)
-    with pytest.raises(AmountRefused) as refused:  # theirs would follow once it is cancelled
+    with refused_as(problem):  # theirs would follow once it is cancelled
         await table.follow(await table.token(board, BERT), BERT)
-    assert refused.value.problem == problem
 
 
 @pytest.mark.parametrize("state", [State.SETTLED, None], ids=["paid", "settled otherwise"])
@@ -109,9 +117,8 @@ async def test_no_part_is_added_that_passes_the_limits(
 ) -> None:
     board = await table.split("84k/3")
     table.set(**limits)
-    with pytest.raises(AmountRefused) as refused:
+    with refused_as(problem):
         await table.change(board, Change.ADD)
-    assert refused.value.problem == problem
     assert len((await table.fresh(board)).seats) == 3
     for wish in (Change.SETTLE, Change.UNSETTLE, Change.CLOSE):
         assert await table.change(board, wish, 1) is Changing.DONE
@@ -126,9 +133,8 @@ async def test_of_a_renewal_the_same_is_said(
     board = await table.split("84k/3")
     row = await table.part(board, BERT, state=State.EXPIRED)
     table.set(**limits)
-    with pytest.raises(AmountRefused) as refused:
+    with refused_as(problem):
         await table.actions.renew(row.payment_hash, BERT)
-    assert refused.value.problem == problem
     table.set(**STILL)
     assert await table.actions.renew(row.payment_hash, BERT) is Renewing.RENEWING
 
