@@ -261,10 +261,13 @@ class World:
         """Wait until the database knows this card, and that it shows this: a kill leaves no second
         one from now on."""
         look = "SELECT 1 FROM invoices WHERE chat_id = ? AND card_id = ? AND card_shown LIKE ?"
-        here = (card.chat.id, card.id, "%" if face is None else str(face))
+        await self.finds(look, card.chat.id, card.id, "%" if face is None else str(face))
+
+    async def finds(self, look: str, *values: object) -> None:
+        """Wait until this finds something in the database."""
         async with asyncio.timeout(WAIT_S):
             with closing(sqlite3.connect(self.folder / "bot.db")) as database:
-                while not database.execute(look, here).fetchone():  # noqa: ASYNC110
+                while not database.execute(look, values).fetchone():  # noqa: ASYNC110
                     await asyncio.sleep(0.01)  # a file tells nobody of a change
 
     async def open_card(self, chat: Chat, person: User, text: str) -> Message:

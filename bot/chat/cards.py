@@ -6,7 +6,6 @@ that the row has by then.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from functools import partial
 from typing import Literal, NoReturn
@@ -21,7 +20,8 @@ from bot.chat.buttons import Keyboard
 from bot.chat.chats import Chats, IsSo
 from bot.chat.client import TelegramBot
 from bot.chat.pictures import FILE_NAME, Pictures
-from bot.core.answers import Notified, Rendered
+from bot.chat.side_by_side import Came, side_by_side
+from bot.core.answers import Notified, Rendered, SoFar, unwritten
 from bot.core.failure import Failure
 from bot.core.invoice import AT_ONCE, Audience, Columns, Face, Invoice, State
 from bot.core.steps import Around
@@ -76,12 +76,15 @@ class Cards:
         around: Around,
         reason: NodeError,
         is_so: IsSo | None = None,
+        so_far: SoFar = unwritten,
     ) -> Rendered:
         """Take a step in the chat; `reason` is why the row waits for the node.
 
         `is_so`: whether what can be paid still can. It is `NotSent` where it can't be when its
-        turn comes.
+        turn comes. `so_far`: writes what of it is known while the rest takes long.
         """
+        if do is Do.ANNOUNCE:
+            return Rendered(await self._announce(row, row.audience(around.unreachable), so_far))
         return Rendered(await self._columns(do, row, around, reason, is_so))
 
     async def _columns(
@@ -102,8 +105,6 @@ class Cards:
                 return await self._edit_payment_request(row)
             case Do.EDIT_DUPLICATE:
                 return await self._edit_duplicate(row)
-            case Do.ANNOUNCE:
-                return await self._announce(row, row.audience(around.unreachable))
         raise ValueError(f"not a step in a chat: {do}")
 
     def _card(
@@ -203,19 +204,19 @@ class Cards:
         )
         return _sent(message)
 
-    async def _announce(self, row: Invoice, audience: Audience | None) -> Columns:
+    async def _announce(self, row: Invoice, audience: Audience | None, so_far: SoFar) -> Columns:
         assert audience is not None  # noqa: S101 -- next_step asks for it only then
         try:
-            reached = await self._announce_to(row, audience, is_bare=False)
+            reached = await self._announce_to(row, audience, so_far, is_bare=False)
         except (TopicClosed, TopicGone):
             raise
         except ChatRefused as refusal:  # what people wrote may be what was refused
             log.warning("announced without name and memo", detail=refusal.detail)
-            reached = await self._announce_to(row, audience, is_bare=True)
+            reached = await self._announce_to(row, audience, so_far, is_bare=True)
         return {"announced": True, "notified": {**row.notified, **reached}}
 
     async def _announce_to(
-        self, row: Invoice, audience: Audience, *, is_bare: bool
+        self, row: Invoice, audience: Audience, so_far: SoFar, *, is_bare: bool
     ) -> dict[int, bool]:
         """Announce; the people who read it in private, or may have."""
         text = texts.announcement(
@@ -231,14 +232,18 @@ class Cards:
         people = [row.asker_id] if audience is Audience.ASKER else self._unaware(row)
         if not people and self._access.owners:
             return {}  # all of them know
-        # Side by side: what one of them keeps waiting for delays no other.
-        sends = [self._send_to(person, row, lambda _: text) for person in people]
-        results = await asyncio.gather(*sends, return_exceptions=True)
-        came = dict(zip(people, results, strict=True))
-        if any(failure is None for failure in results):  # the others are notified as owners
+
+        async def some(came: Came) -> None:
+            if read := _who_read(came):  # the others are notified as owners
+                maybe = row.with_notified(people, surely=False)
+                await so_far({"announced": True, "notified": {**maybe, **read}})
+
+        sends = {person: self._try_to(person, row, lambda _: text) for person in people}
+        came = await side_by_side(sends, some)
+        if read := _who_read(came):
             maybe = {who: False for who, each in came.items() if isinstance(each, MaybeSent)}
-            return {**maybe, **{who: True for who, each in came.items() if each is None}}
-        failures = [each for each in results if each is not None]
+            return {**maybe, **read}
+        failures = [each for each in came.values() if each is not None]
         passing = [each for each in failures if not isinstance(each, ChatForbidden | ChatRefused)]
         # As long as one of them may come back, it is news that waits for that.
         away = [each for each in failures if isinstance(each, ChatForbidden)]
@@ -248,15 +253,21 @@ class Cards:
         """The owners but those who have read of the payment."""
         return [each for each in sorted(self._access.owners) if not row.notified.get(each)]
 
-    async def notify(self, row: Invoice, people: Collection[int]) -> Notified:
+    async def notify(
+        self, row: Invoice, people: Collection[int], so_far: SoFar = unwritten
+    ) -> Notified:
         """Tell these people, side by side, in private that it is paid. Raises what is a bug."""
-        results = await asyncio.gather(*(self._notify(row, person) for person in people))
-        came = dict(zip(people, results, strict=True))
+
+        async def some(came: Came) -> None:
+            maybe = row.with_notified(people, surely=False)
+            await so_far({"notified": {**maybe, **_who_read(came)}})
+
+        came = await side_by_side({each: self._notify(row, each) for each in people}, some)
 
         def who(*kinds: type[ChatError]) -> frozenset[int]:
             return frozenset(person for person, each in came.items() if isinstance(each, kinds))
 
-        read = frozenset(person for person, each in came.items() if each is None)
+        read = frozenset(_who_read(came))
         return Notified(read, who(MaybeSent), who(ChatForbidden), who(ChatRefused))
 
     async def _notify(self, row: Invoice, person: int) -> ChatError | None:
@@ -276,6 +287,15 @@ class Cards:
             return None
         except ChatError as error:
             log.info("owner not notified", reason=error.detail or error.key, **row.tag)
+            return error
+        return None
+
+    async def _try_to(
+        self, person: int, row: Invoice, text: Callable[[bool], str]
+    ) -> ChatError | None:
+        try:
+            await self._send_to(person, row, text)
+        except ChatError as error:
             return error
         return None
 
@@ -453,6 +473,10 @@ class Cards:
             ),
             is_so,
         )
+
+
+def _who_read(came: Came) -> dict[int, bool]:
+    return {person: True for person, error in came.items() if error is None}
 
 
 def _payment_notice(row: Invoice, person: int, is_owner: bool, *, is_bare: bool) -> str:

@@ -5,8 +5,10 @@ A part that takes a step answers with one of the results, or raises one of `bot.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeAlias
 
 from bot.core.invoice import Columns
 from bot.errors import NodeError, PermissionMissing
@@ -134,6 +136,14 @@ class Notified:
     maybe: frozenset[int]  # whether it arrived is unknown
     lost: frozenset[int]  # nothing reaches them
     refused: frozenset[int]  # Telegram takes no such message
+
+
+#: Writes what is known of a step while the rest of it takes long: a kill may come before its end.
+SoFar: TypeAlias = Callable[[Columns], Awaitable[object]]
+
+
+async def unwritten(_: Columns) -> None:
+    """For a step that nobody has to know of before its end."""
 
 
 #: What came of a step; an error is a result like any other.

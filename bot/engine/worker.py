@@ -24,6 +24,7 @@ from bot.core.answers import (
     Notified,
     Rendered,
     Result,
+    SoFar,
 )
 from bot.core.invoice import Audience, Face, Invoice
 from bot.core.notices import Owners
@@ -71,14 +72,15 @@ class InChat(Protocol):
         around: Around,
         reason: NodeError,
         is_so: IsSo | None = None,
+        so_far: SoFar = ...,
     ) -> Rendered:
         """Take a step; `reason` is why the node keeps the row waiting. Raises `ChatError`.
 
         `is_so`: whether what can be paid still can. It is `NotSent` where it can't be when its
-        turn comes.
+        turn comes. `so_far`: writes what of it is known while the rest takes long.
         """
 
-    async def notify(self, row: Invoice, people: Collection[int]) -> Notified:
+    async def notify(self, row: Invoice, people: Collection[int], so_far: SoFar) -> Notified:
         """Tell these people in private that it is paid."""
 
 
@@ -211,12 +213,13 @@ class Worker:
             return Dropped()
         if do is Do.LAPSE:
             return Lapsed()
+        so_far = partial(self._store.must, commit.mark, row.id)
         if do is Do.NOTIFY_OWNERS:
             people = row.to_notify(around.owners)
             maybe = row.with_notified(people, surely=False)
             await self._store.must(commit.mark, row.id, {"notified": maybe})
             with hand.in_chat(hand.slow_down, is_slow=any(map(self._chats.is_slow, people))):
-                return await self._cards.notify(row, people)
+                return await self._cards.notify(row, people, so_far)
         if marker := delivery.before(row, do, hand.armed):
             await self._store.must(commit.mark, row.id, marker)
         hand.armed = None
@@ -231,7 +234,7 @@ class Worker:
             payable = partial(self._is_payable, row.id, steady())
             is_so = IsSo(payable, partial(self._cancelled, row.id, hand))
         with hand.in_chat(hand.slow_down, is_slow=self._chats.is_slow(row.chat_id)):
-            return await self._cards.do(do, row, around, reason, is_so)
+            return await self._cards.do(do, row, around, reason, is_so, so_far)
 
     async def _is_payable(self, row_id: int, began_at: float) -> bool:
         """Whether what was rendered as payable then is: its message may have waited for long."""

@@ -126,6 +126,38 @@ async def test_a_kill_while_an_owner_is_notified_loses_no_notice_and_a_second_on
     assert len(world.payment_notices(owner)) == 1 + arrives
 
 
+@pytest.mark.parametrize("arrives", [True, False], ids=["arrived", "lost"])
+@pytest.mark.parametrize("is_blocked", [False, True], ids=["notified", "announced to"])
+async def test_what_an_owner_has_read_is_known_after_a_kill_however_long_another_one_hangs(
+    world: World, owner: User, is_blocked: bool, arrives: bool
+) -> None:
+    hanging = world.telegram.add_user("Otto")
+    world.telegram.say(world.private(hanging), hanging, "/start")
+    world.access["owners"] = frozenset({owner.id, hanging.id})
+    await world.start_process()
+    await greeted(world, owner, hanging)
+    card = await world.ask(world.private(world.anna), world.anna, f"/invoice {SATS}")
+    if is_blocked:
+        world.telegram.block(world.anna, bot=world.bot_user)
+    hold = world.telegram.stall("sendMessage", chat_id=world.private(hanging).id)
+    world.node.pay(world.request_in(card))
+    await hold.reached()
+    look = "SELECT 1 FROM invoices WHERE ' ' || notified || ' ' LIKE ?"
+    await world.finds(look, f"% {owner.id} %")
+    if not arrives:
+        world.telegram.fail("sendMessage", chat_id=world.private(hanging).id)
+    await world.kill_process()
+    hold.release()
+    await world.start_process()
+
+    def told(person: User) -> list[Message]:
+        return [*world.payment_notices(person), *world.announcements(world.private(person))]
+
+    await world.until(lambda: any(may_be_duplicate(m.text or "") for m in told(hanging)))
+    assert len(told(hanging)) == 1 + arrives
+    assert len(told(owner)) == 1
+
+
 async def test_a_notice_that_telegram_rejects_goes_out_without_what_people_wrote(
     world: World, owner: User
 ) -> None:
