@@ -304,6 +304,7 @@ class _Caller(web.RequestHandler):
             access_log=cast("Any", None),
             keepalive_timeout=2 * IDLE_S,
             lingering_time=REST_S,
+            auto_decompress=False,  # a megabyte of nobody's may be a thousand, unpacked in the loop
             max_headers=MAX_HEADERS,
             max_line_size=MAX_HEADER,
             max_field_size=MAX_HEADER,

@@ -89,3 +89,35 @@ async def test_a_group_that_let_the_bot_in_again_meanwhile_has_a_true_card(world
     await world.start_bot()
     await world.becomes(card, Face.PAID)
     assert len(world.announcements(world.group)) == 0
+
+
+async def test_a_group_that_became_a_supergroup_meanwhile_shows_what_is_paid_there(
+    world: World,
+) -> None:
+    """Telegram has forgotten by then that it did, and an edit says no more than "not found"."""
+    world.access["chats"] = frozenset({world.group.id})
+    world.invoices = {"board_expiry": "9d", "expiry": "9d"}
+    await world.start_bot()
+    world.telegram.say(world.group, world.anna, "/split 84k/3 pizza")
+    await world.until(lambda: boards(world, world.group))
+    shown = boards(world, world.group)[0]
+    card = await my_part(world, shown, world.bert, 28_000)
+    await world.until(lambda: "Bert" in (shown.text or ""))
+    await world.stop_bot()
+    moved = world.telegram.migrate(world.group)
+    world.clock.ahead_s += 3 * DAY_S
+    await world.start_bot()
+    world.node.pay(world.request_in(card))
+    await world.until(
+        lambda: any("28,000 sats paid" in (each.text or "") for each in boards(world, moved))
+    )
+
+
+async def test_a_message_that_is_gone_from_a_group_is_no_sign_that_it_moved(world: World) -> None:
+    await world.start_bot()
+    card, other = [await world.ask(world.group, world.anna, f"/invoice {sats}") for sats in (5, 6)]
+    world.telegram.delete_message(card.chat, card.id)
+    world.node.pay(world.request_in(card))
+    await world.announced(world.group, sats=5)
+    world.node.pay(world.request_in(other))
+    await world.becomes(other, Face.PAID)

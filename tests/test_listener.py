@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import gzip
 import io
 import logging
 import os
@@ -122,6 +123,14 @@ async def test_no_answer_says_which_server_this_is(opened: Listener) -> None:
 async def test_a_body_that_is_too_large_is_refused(calls: aiohttp.ClientSession) -> None:
     async with calls.post("/length", data=io.BytesIO(b"x" * (MAX_BODY + 1))) as answer:
         assert answer.status == 413
+
+
+@pytest.mark.parametrize("packing", ["gzip", "deflate", "br", "zstd"])
+async def test_nobodys_body_is_unpacked(calls: aiohttp.ClientSession, packing: str) -> None:
+    body = gzip.compress(bytes(200 * MAX_BODY))
+    head = {"Content-Encoding": packing}
+    async with calls.post("/length", data=io.BytesIO(body), headers=head) as answer:
+        assert await answer.text() == str(len(body))
 
 
 async def test_what_is_no_http_is_refused_without_a_line_in_the_log(

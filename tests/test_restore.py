@@ -14,7 +14,7 @@ import pytest
 
 from bot import texts
 from bot.core.invoice import Face
-from bot.core.wishes import BackupProblem
+from bot.core.wishes import BackupProblem, Change
 from bot.demo.node import CANCELED
 from bot.demo.telegram import Message
 from bot.errors import BackupRefused, DatabaseMissing
@@ -25,6 +25,7 @@ from tests.test_board_faults import paid
 from tests.test_boards import board, boards, my_part
 from tests.test_cli import Ended, ended, ran, started
 from tests.test_docs import section
+from tests.test_splits import panel, pressed
 from tests.world import World
 
 #: Seconds for what the bot tries again and again.
@@ -245,6 +246,42 @@ async def test_what_is_shown_where_a_group_moved_to_since_a_backup_says_that_it_
     await world.until(lambda: len(boards(world, moved)) == 2, LATER_S)
     assert may_be_duplicate(copy.text or "")
     assert may_be_duplicate(boards(world, moved)[-1].text or "")
+
+
+async def test_a_board_that_was_moved_since_a_backup_is_shown_once_more_after_its_restore(
+    world: World, backup: Path
+) -> None:
+    shown = await begun(world)
+    card = await my_part(world, shown, world.bert, 28_000)
+    await world.recorded(card)
+    await board(world, world.group, "Bert")
+    assert (await backed_up(world, backup)).code == 0
+    here = await panel(world, shown, world.anna)
+    await pressed(world, here, world.anna, texts.CHANGES[Change.MOVE])
+    await world.until(lambda: shown.deleted)
+    await world.kill_process()
+    await restored(world, backup)
+    world.node.pay(world.request_in(card))
+    found = await board(world, world.group, "28,000 sats paid")
+    assert may_be_duplicate(found.text or "")
+
+
+async def test_where_a_group_moved_to_since_a_backup_is_found_as_its_board_is_made_true(
+    world: World, backup: Path
+) -> None:
+    shown = await begun(world)
+    await my_part(world, shown, world.bert, 28_000)
+    await board(world, world.group, "Bert")
+    assert (await backed_up(world, backup)).code == 0
+    moved = world.telegram.migrate(world.group)
+    there = await board(world, moved, "Bert")
+    await world.kill_process()
+    await restored(world, backup)
+    again = await world.until(lambda: [m for m in boards(world, moved) if m is not there], LATER_S)
+    assert may_be_duplicate(again[0].text or "")
+    await world.ask(moved, world.anna, "/invoice 7")  # who was let in there is
+    world.telegram.say(moved, world.owner, "/cancel", reply_to=again[0])
+    await board(world, moved, ", closed")
 
 
 async def test_a_part_that_waited_for_the_node_at_a_backup_is_its_seats_after_the_restore(

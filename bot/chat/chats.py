@@ -12,10 +12,10 @@ from typing import Any, BinaryIO, NamedTuple, Protocol, TypeVar
 
 from telegram import ForceReply, InlineKeyboardMarkup, InputFile, Message
 from telegram.constants import ParseMode
-from telegram.error import TelegramError
+from telegram.error import ChatMigrated, TelegramError
 
 from bot import lack, logs
-from bot.chat.client import TelegramBot
+from bot.chat.client import FIRST_SUPERGROUP, NO_ACTION, TelegramBot
 from bot.chat.explain import changes_nothing, explain
 from bot.chat.limits import Drops, Minutes
 from bot.chat.turns import Overtaken, Rank, Sentence, Turns
@@ -24,6 +24,7 @@ from bot.errors import (
     ChatError,
     ChatForbidden,
     ChatMoved,
+    MessageGone,
     NotSent,
     StoreUnavailable,
     TopicClosed,
@@ -140,7 +141,21 @@ class Chats:
                     self._turns.pause(line, explained.retry_after_s)
                 if isinstance(explained, ChatForbidden) and line.heard:
                     explained = NotSent(detail=explained.detail)  # it was so, and may be over
+                if isinstance(explained, MessageGone) and FIRST_SUPERGROUP < chat_id < 0:
+                    await self._find_moved(chat_id)
                 raise explained from error
+
+    async def _find_moved(self, chat_id: int) -> None:
+        """Raises `ChatMoved` where this group became a supergroup: its messages are gone as well.
+
+        Who edits is not told so, and that the bot heard of it may be forgotten.
+        """
+        try:
+            await self.telegram_bot.send_chat_action(chat_id, NO_ACTION)
+        except ChatMigrated as error:
+            raise explain(error) from error
+        except TelegramError as error:
+            log.info("not known whether the group moved", chat=chat_id, reason=error.message)
 
     def post(self, work: Coroutine[Any, Any, object]) -> asyncio.Task[None]:
         """Let `work` run beside everything else; an error of it is logged, never raised."""

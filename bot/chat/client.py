@@ -63,6 +63,11 @@ _SAID = (BadRequest, ChatMigrated, Conflict, Forbidden, RetryAfter)
 _ADMINS = (ChatMember.OWNER, ChatMember.ADMINISTRATOR)
 #: What somebody is who is not in a chat, by Telegram's name.
 OUT = (ChatMember.LEFT, ChatMember.BANNED)
+#: Supergroups and channels have this number and lower ones; no group that may become one has.
+FIRST_SUPERGROUP = -(10**12)
+#: An action that ends what nobody began: Telegram says whether the bot may write there, and nobody
+#: sees anything.
+NO_ACTION = "cancel"
 _NO_ADMINS = (ChatMember.MEMBER, ChatMember.RESTRICTED, *OUT)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Collection
 
 from telegram.error import TelegramError
 
-from bot.chat.client import OUT, TelegramBot
+from bot.chat.client import FIRST_SUPERGROUP, NO_ACTION, OUT, TelegramBot
 from bot.chat.explain import explain
 from bot.config import AccessSettings
 from bot.errors import ChatForbidden, ChatMoved
@@ -16,10 +16,6 @@ from bot.findings import About, Finding, Kind, fine, note
 #: Seconds for all questions, and how many are asked at a time.
 TIMEOUT_S = 10.0
 AT_ONCE = 8
-#: Ends what nobody began: Telegram says whether the bot may write, and nobody sees anything.
-_NO_ACTION = "cancel"
-#: A supergroup's number is -100 and ten digits or more; no person's is as large.
-_LEAST_SUPERGROUP = 10**12
 
 _Probe = Callable[[TelegramBot, int], Awaitable[Finding | None]]
 
@@ -56,7 +52,7 @@ async def _asked(
 
 async def _owner(bot: TelegramBot, user_id: int) -> Finding | None:
     try:
-        await bot.send_chat_action(user_id, _NO_ACTION)
+        await bot.send_chat_action(user_id, NO_ACTION)
     except TelegramError as error:
         if not isinstance(explain(error), ChatForbidden):
             raise
@@ -66,7 +62,7 @@ async def _owner(bot: TelegramBot, user_id: int) -> Finding | None:
 
 async def _chat(bot: TelegramBot, chat_id: int) -> Finding | None:
     if chat_id > 0:  # somebody's private chat, or a group's number without its sign
-        lacks_sign = chat_id >= _LEAST_SUPERGROUP
+        lacks_sign = chat_id >= -FIRST_SUPERGROUP
         return note(About.GROUPS, Kind.NOT_IN_CHAT, chat_id=chat_id) if lacks_sign else None
     try:
         if await bot.status(chat_id, bot.id, within_s=TIMEOUT_S) in OUT:

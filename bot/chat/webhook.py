@@ -73,6 +73,9 @@ class Webhook:
         if not hmac.compare_digest(said, self._secret):
             self._refused.add("wrong secret" if said else "no secret")
             return nothing()
+        if request.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
+            self._refused.add("its body is packed")  # which Telegram does not do
+            return web.Response(status=415, headers={"Accept-Encoding": "identity"})
         try:
             async with asyncio.timeout(BODY_S):
                 body = await self._body(request)

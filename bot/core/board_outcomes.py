@@ -199,8 +199,13 @@ def _chat_error(do: Do, board: Board, error: ChatError, now: float) -> _Came:
 
 
 def _gone(board: Board) -> BoardColumns:
-    """Somebody removed its message: a copy takes its place, or there is nothing to keep true."""
+    """Somebody removed its message: a copy takes its place, or there is nothing to keep true.
+
+    After a restore the bot itself may have done so since, as it moved to the end: it is sent again.
+    """
     if not board.duplicates:
+        if board.shown == ANY_FACE and board.may_be_duplicate(Do.SEND_CARD):
+            return {"card_id": None, "shown": "", "redraw_at": 0.0}
         return {"card_id": None, "shown": board.face, "redraw_at": 0.0}
     others = {**board.duplicates}
     number = max(others)

@@ -26,7 +26,7 @@ from bot.core.answers import (
     Result,
     SoFar,
 )
-from bot.core.invoice import Audience, Face, Invoice
+from bot.core.invoice import Audience, Columns, Face, Invoice
 from bot.core.notices import Owners
 from bot.core.outcomes import Verdict, judge
 from bot.core.steps import EXPIRY_GRACE_S, NOTICE_AFTER_S, Around, Step, next_step, resting
@@ -213,7 +213,10 @@ class Worker:
             return Dropped()
         if do is Do.LAPSE:
             return Lapsed()
-        so_far = partial(self._store.must, commit.mark, row.id)
+
+        async def so_far(columns: Columns) -> None:
+            await self._store.must(commit.mark, row.id, columns)
+
         if do is Do.NOTIFY_OWNERS:
             people = row.to_notify(around.owners)
             maybe = row.with_notified(people, surely=False)

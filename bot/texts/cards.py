@@ -65,7 +65,8 @@ _GOES = {Face.OPEN: "payable to", Face.PAID: "paid to"}
 MAY_BE_DUPLICATE = "<i>This may be a duplicate of a message above.</i>"
 WHY_IN_PRIVATE = {
     Audience.ASKER: "I can't write to the chat where you asked for it.",
-    Audience.OWNERS: "You get this as the bot's owner: I can't write to the person who asked.",
+    Audience.OWNERS: "You get this as the bot's owner: "
+    "I can't write to the person who asked for the invoice.",
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import io
 import json
 import logging
@@ -166,6 +167,21 @@ async def test_a_body_that_is_too_large_is_refused_before_it_is_read(
     async with calls.post(PATH, data=parts(), headers=SECRET) as answer:
         assert answer.status == 413
     assert await count(room) == 0
+
+
+async def test_a_body_that_is_packed_is_refused_and_comes_again_as_it_is(
+    room: Room, calls: aiohttp.ClientSession
+) -> None:
+    body = json.dumps(message(7)).encode()
+    for packing, packed, status in (
+        ("gzip", gzip.compress(body), 415),
+        ("x-other", body, 415),
+        ("identity", body, 200),
+    ):
+        head = {**SECRET, "Content-Encoding": packing}
+        async with calls.post(PATH, data=io.BytesIO(packed), headers=head) as answer:
+            assert answer.status == status
+        assert await kept(room) == ([7] if status == 200 else [])
 
 
 async def test_a_body_that_comes_slowly_is_given_up(
