@@ -535,9 +535,9 @@ class _Run:
         places = self._parts.places
         async with unless(stop):  # the database may be away just now
             await self._parts.store.fence.passed()  # what the one before has to say is there then
-            await places.load()
             await self._parts.grants.load()
             await self._settle_doubts()
+            await places.load()
             await self._parts.occasions.load()
         if stop.is_set():
             return
@@ -579,7 +579,7 @@ class _Run:
         store = self._parts.store
         if not store.is_shared:
             return
-        rows = await store.must(_settle, self._parts.access.owners)
+        rows = await store.must(_settle, self._parts.access.owners, self._parts.clock())
         if rows is not None:
             log.warning(
                 "the database lacks commits: messages to come say that they may be duplicates",
@@ -930,8 +930,8 @@ def _said(tx: Tx) -> Said | None:
     return tx.terms.said()
 
 
-def _settle(tx: Tx, owners: frozenset[int]) -> int | None:
-    return tx.doubts.settle(owners)
+def _settle(tx: Tx, owners: frozenset[int], now: float) -> int | None:
+    return tx.doubts.settle(owners, now)
 
 
 def _marks(tx: Tx, marks: str) -> None:

@@ -75,13 +75,19 @@ class Clock:
         self._host = host
         self._beside = beside
         self._tells_absurd = True
+        #: How often it was set, by the host or by the node's word, as far as anybody asked it.
+        self.times_set = 0
+        self._forwards_s = 0.0
         # Of the steady clock: how far the time is ahead of it, and the host's clock was then.
         self._ahead_s = self._host_ahead_s = host() - beside()
 
     def __call__(self) -> float:
         now = self._beside()
-        set_forwards_s = self._host() - now - self._host_ahead_s
-        return now + self._ahead_s + max(0.0, set_forwards_s)
+        forwards_s = max(0.0, self._host() - now - self._host_ahead_s)
+        if abs(forwards_s - self._forwards_s) > TOLERANCE_S:
+            self.times_set += 1
+            self._forwards_s = forwards_s
+        return now + self._ahead_s + forwards_s
 
     def learn(self, node_at: float, *, within_s: float) -> None:
         """The node's clock showed `node_at` (Unix seconds) at some time of the last `within_s`.
@@ -97,5 +103,7 @@ class Clock:
             tell("node's clock is off by more than a day", ahead_s=round(right - now))
         elif abs(right - now) > TOLERANCE_S:
             at = self._beside()
+            self.times_set += 1
+            self._forwards_s = 0.0
             self._ahead_s = right - at
             self._host_ahead_s = self._host() - at

@@ -47,6 +47,19 @@ def test_set_forwards_it_is_followed(clock: Clock, host: Host) -> None:
     assert clock() == about(0)
 
 
+def test_it_is_known_how_often_it_was_set_also_for_a_moment(clock: Clock, host: Host) -> None:
+    assert (clock(), clock.times_set) == (about(0), 0)
+    host.set_by_s = HOUR_S
+    clock()
+    host.set_by_s = 0
+    clock()
+    clock()
+    assert clock.times_set == 2
+    host.set_by_s = -HOUR_S  # it goes on as if nothing was
+    clock()
+    assert clock.times_set == 2
+
+
 def test_set_back_time_goes_on(clock: Clock, host: Host) -> None:
     host.set_by_s = -HOUR_S
     assert clock() == about(0)

@@ -284,6 +284,40 @@ async def test_where_a_group_moved_to_since_a_backup_is_found_as_its_board_is_ma
     await board(world, moved, ", closed")
 
 
+@pytest.mark.parametrize("who", ["the asker", "an owner", "the group"])
+async def test_who_let_the_bot_in_again_since_a_backup_is_told_after_its_restore(
+    world: World, backup: Path, who: str
+) -> None:
+    for each in (world.anna, world.owner):
+        world.telegram.say(world.private(each), each, "/help")
+    await world.start_process()
+    in_group = who == "the group"
+    chat = world.group if in_group else world.private(world.anna)
+    asked, lost = [await world.ask(chat, world.anna, f"/invoice {sats}") for sats in (5, 6)]
+    person = world.anna if who == "the asker" else world.owner
+    if in_group:
+        world.telegram.remove_bot(world.group, bot=world.bot_user)
+    else:
+        world.telegram.block(person, bot=world.bot_user)
+    world.node.pay(world.request_in(lost))  # so that the bot hears of it for sure
+    place = world.group if in_group else world.private(person)
+    await world.finds("SELECT 1 FROM chats WHERE chat_id = ? AND unreachable", place.id)
+    assert (await backed_up(world, backup)).code == 0
+    if in_group:
+        world.telegram.readd_bot(world.group, bot=world.bot_user)
+    else:
+        world.telegram.unblock(person, bot=world.bot_user)
+    await world.finds("SELECT 1 FROM chats WHERE chat_id = ? AND NOT unreachable", place.id)
+    await world.kill_process()
+    await restored(world, backup)
+    world.node.pay(world.request_in(asked))
+    await world.becomes(asked, Face.PAID)
+    if who == "an owner":
+        await world.payment_noticed(world.owner, sats=5)
+    else:
+        await world.announced(place, sats=5)
+
+
 async def test_a_part_that_waited_for_the_node_at_a_backup_is_its_seats_after_the_restore(
     world: World, backup: Path
 ) -> None:

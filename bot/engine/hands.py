@@ -10,12 +10,12 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
 from bot import lack, logs
-from bot.clock import steady
+from bot.clock import Clock, steady
 from bot.core.invoice import Invoice
 from bot.core.outcomes import LONGEST_AT_NODE_S
 from bot.core.work import READ_LANES, Key, Lane
@@ -37,6 +37,8 @@ HANDS_A_CHAT = 2
 SOON_S = 0.05
 #: A wall clock that moves by more against the loop's was set, in seconds.
 SET_S = 2.0
+#: Looks at what is due by a wrong clock: what was judged by it is written a moment later.
+LOOKS = 2
 
 
 class Seats:
@@ -95,7 +97,7 @@ class Hands:
         gate: Gate,
         worker: Worker,
         boards: BoardWorker,
-        clock: Callable[[], float],
+        clock: Clock,
     ) -> None:
         self._store = store
         self._bell = bell
@@ -173,12 +175,18 @@ class Hands:
         await self._store.must(_begin, self._clock())
         loop = asyncio.get_running_loop()
         offset_s = self._clock() - loop.time()
+        times_set, looks = self._clock.times_set, 0
         while True:
             self._wake.clear()
             drift_s = self._clock() - loop.time() - offset_s
             if abs(drift_s) > SET_S:
                 offset_s += drift_s
                 log.warning("clock was set", by_s=round(drift_s))
+                looks = LOOKS
+            if times_set != self._clock.times_set:  # also where it was ahead for a moment
+                times_set, looks = self._clock.times_set, LOOKS
+            if looks:
+                looks -= 1
                 await self._store.must(_make_overdue, self._clock())
                 self._next_due_at = 0.0
             if self._clock() >= self._next_due_at:

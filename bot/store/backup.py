@@ -27,6 +27,7 @@ from bot.errors import BackupFailed, BackupRefused, MoveFailed
 from bot.store import migrations, sqlite, targets
 from bot.store.backend import SQLITE, on_server
 from bot.store.copying import End, copy
+from bot.store.chats import Chats
 from bot.store.doubts import boards_that_go_on
 from bot.store.noun import ROWS, touch
 from bot.store.rows import BOARDS, packed, unpacked
@@ -150,6 +151,7 @@ def _adapt(part: Path, owners: list[int]) -> Saved:
     with _written(part) as connection:
         if migrations.version(connection) is not None:
             migrations.bring_up_to_date(connection)  # no bot of this version may have opened it
+        Chats(connection).reach_all(time.time())  # who lets the bot in again by then is tried
         _adapt_rows(connection, owners)
         unhandled = _adapt_access(connection)
         count = _count(invoices, connection, _c.state != State.DROPPED)

@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 from bot.core import kept
 from bot.core.board import Board
 from bot.core.invoice import Invoice, State
+from bot.store.chats import Chats
 from bot.store.noun import ROWS, Noun, update_of
 from bot.store.rows import BOARDS, packed
 from bot.store.tables import boards, invoices, terms
@@ -37,13 +38,14 @@ def boards_that_go_on(connection: Connection) -> list[Board]:
 class Doubts(Noun):
     """Rows of a server's database that lacks commits, as its newest term says."""
 
-    def settle(self, owners: Collection[int]) -> int | None:
+    def settle(self, owners: Collection[int], now: float) -> int | None:
         """Each message to come says that it may be a duplicate, once; of how many rows.
 
-        None where the database lacks nothing that anybody knows of.
+        Who could not be reached may have let the bot in again: each is tried. None where the database lacks nothing that anybody knows of.
         """
         if not self._connection.execute(_IS_BEHIND).scalar():
             return None
+        Chats(self._connection).reach_all(now)
         rows: list[Invoice] = self._all(ROWS.where(_ON))
         self._write_each(invoices, {row.id: packed(**kept.after_loss(row, owners)) for row in rows})
         on = boards_that_go_on(self._connection)

@@ -416,9 +416,7 @@ def test_an_announcement_elsewhere_says_why_it_is_there() -> None:
     says = "I can't write to the chat where you asked for it."
     assert text == f"{texts.announcement(row)}\n{says}"
     text = texts.announcement(row, Audience.OWNERS)
-    says = (
-        "You get this as the bot's owner: I can't write to the person who asked for the invoice."
-    )
+    says = "You get this as the bot's owner: I can't write to the person who asked for the invoice."
     assert text == f"{texts.announcement(row)}\n{says}"
 
 
