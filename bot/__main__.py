@@ -15,6 +15,8 @@ def main() -> NoReturn:
     """Run the command line; ends the process."""
     # To `run` it is a wish, which may come before what hears it is there.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    # Whoever starts it may keep these back for themselves, which a program inherits.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGINT})
     # Next to nothing of what an import makes is garbage: collecting it takes a quarter of a start.
     # What runs for long collects again (`cli`).
     gc.disable()

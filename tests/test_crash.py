@@ -152,6 +152,19 @@ async def test_sigterm_ends_cleanly_and_no_secret_is_in_the_log(world: World) ->
     assert await world.process.wait() == 0
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_is_heard_also_where_whoever_started_it_keeps_it_back(
+    world: World, number: signal.Signals
+) -> None:
+    def keep_back() -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+
+    process = await world.start_process(prepare=keep_back)
+    process.send_signal(number)
+    async with asyncio.timeout(30):
+        assert await process.wait() == 0
+
+
 async def test_a_second_process_on_the_same_database_says_who_has_it(world: World) -> None:
     first = await world.start_process()
     second = await asyncio.create_subprocess_exec(

@@ -308,6 +308,7 @@ async def test_who_let_the_bot_in_again_since_a_backup_is_told_after_its_restore
     else:
         world.telegram.unblock(person, bot=world.bot_user)
     await world.finds("SELECT 1 FROM chats WHERE chat_id = ? AND NOT unreachable", place.id)
+    await world.ask(world.private(world.bert), world.bert, "/invoice 7")  # Telegram knows it too
     await world.kill_process()
     await restored(world, backup)
     world.node.pay(world.request_in(asked))

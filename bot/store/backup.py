@@ -26,8 +26,8 @@ from bot.core.wishes import BackupProblem
 from bot.errors import BackupFailed, BackupRefused, MoveFailed
 from bot.store import migrations, sqlite, targets
 from bot.store.backend import SQLITE, on_server
-from bot.store.copying import End, copy
 from bot.store.chats import Chats
+from bot.store.copying import End, copy
 from bot.store.doubts import boards_that_go_on
 from bot.store.noun import ROWS, touch
 from bot.store.rows import BOARDS, packed, unpacked

@@ -41,7 +41,8 @@ class Doubts(Noun):
     def settle(self, owners: Collection[int], now: float) -> int | None:
         """Each message to come says that it may be a duplicate, once; of how many rows.
 
-        Who could not be reached may have let the bot in again: each is tried. None where the database lacks nothing that anybody knows of.
+        Who could not be reached may have let the bot in again: each is tried. None where the
+        database lacks nothing that anybody knows of.
         """
         if not self._connection.execute(_IS_BEHIND).scalar():
             return None
