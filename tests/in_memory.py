@@ -380,6 +380,17 @@ class TelegramOutside:
             target=self.room(chat_id).messages.get(number),
         )
 
+    async def send_chat_action(self, chat_id: int, _action: str) -> bool:
+        """PTB's."""
+
+        def act(_call: Call) -> bool:
+            self._reach(chat_id)
+            return True
+
+        return await self._desk.take(
+            "send_chat_action", act, at_node=False, timeout_s=TELEGRAM_TIMEOUT_S
+        )
+
     async def answer_callback_query(self, *_: object, **__: object) -> None:
         """PTB's."""
 
@@ -403,10 +414,12 @@ class TelegramOutside:
 
     async def _edit(self, chat_id: int, number: int, text: str, rest: dict[str, Any]) -> Message:
         def act(_call: Call) -> Message:
-            room = self._reach(chat_id)
+            room = self.room(chat_id)
             message = room.messages.get(number)
-            if message is None or message.deleted:
+            # an edit is told no more of a group that moved
+            if message is None or message.deleted or room.moved_to is not None:
                 raise BadRequest("Message to edit not found")
+            self._reach(chat_id)
             if message.forces:
                 raise BadRequest("Message can't be edited")
             markup = rest.get("reply_markup")
