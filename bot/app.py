@@ -17,6 +17,7 @@ from telegram.error import InvalidToken, TelegramError
 from bot import __version__, logs, texts
 from bot.access import Access
 from bot.actions import Actions, BoardActions, Grants, Knocks, Ledger, claims, seats
+from bot.aside import aside
 from bot.chat.admission import Admission
 from bot.chat.ages import Ages
 from bot.chat.boards import Boards as ShownBoards
@@ -36,7 +37,7 @@ from bot.chat.faults import Faults
 from bot.chat.handling import Handling, made_application
 from bot.chat.inbox import Inbox
 from bot.chat.intake import Intake
-from bot.chat.invitations import UNINVITED, Invitations
+from bot.chat.invitations import Invitations
 from bot.chat.knocks import KnockChats
 from bot.chat.membership import Membership
 from bot.chat.menus import Menus
@@ -69,7 +70,7 @@ from bot.node.watch import Watch
 from bot.occasions import Occasions
 from bot.pauses import Holds, pause_s, seconds_left, unless
 from bot.places import Places
-from bot.store import Bell, Said, Store, Tx, alive_file, beside, say_alive
+from bot.store import UNINVITED, Bell, Said, Store, Tx, alive_file, beside, say_alive
 from bot.supervisor import Supervisor
 
 if TYPE_CHECKING:
@@ -260,7 +261,7 @@ class Parts:
             clock=clock,
             bell=self.bell,
         )
-        self.chats = Chats(telegram_bot)
+        self.chats = Chats(telegram_bot, partial(self.places.moved, must=False))
         self.knock_chats = KnockChats(self.chats, self.knocks, self.places)
         self.menus = Menus(telegram_bot, self.access, store)
         self.ages = Ages(clock)
@@ -724,7 +725,7 @@ class _Run:
             await self._reloads.wanted.wait()
             self._reloads.wanted.clear()
             try:
-                self._use(await asyncio.to_thread(self._reloads.read))
+                self._use(await aside(self._reloads.read))
             except asyncio.CancelledError:
                 self._reloads.wanted.set()  # what comes after the wait, or the stop, reads them
                 raise

@@ -10,8 +10,10 @@ import ipaddress
 import stat
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
+from bot.aside import aside
 from bot.chat.check import check_telegram
 from bot.config import AccessSettings, HealthSettings, InvoicesSettings, Settings, marks
 from bot.core.grants import Granted
@@ -40,20 +42,18 @@ async def diagnose(
     before; `granted` from the chat, None: the database is read for it.
     """
     now = clock()
-    database = asyncio.to_thread(
-        list, check_database(settings.database, in_use=in_use, marks=marks(settings))
-    )
+    inspected = check_database(settings.database, in_use=in_use, marks=marks(settings))
     if granted is None:
-        granted = await asyncio.to_thread(peek.granted, settings.database.address)
+        granted = await aside(partial(peek.granted, settings.database.address))
     parts = await asyncio.gather(
         _part(About.TELEGRAM, check_telegram(settings.telegram, settings.access)),
         _part(About.SETTINGS, _listed(check_files(settings.secret_files))),
         _part(About.INVOICES, _listed(check_invoices(settings.invoices))),
         _part(About.ACCESS, _listed(check_access(settings.access, granted))),
-        _part(About.CERTIFICATE, _listed(check_certificate(settings.lnd, now))),
-        _part(About.MACAROON, _listed(check_macaroon(settings.lnd, now))),
+        _part(About.CERTIFICATE, aside(partial(list, check_certificate(settings.lnd, now)))),
+        _part(About.MACAROON, aside(partial(list, check_macaroon(settings.lnd, now)))),
         _part(About.NODE, check_node(settings.lnd)),
-        _part(About.DATABASE, database),
+        _part(About.DATABASE, aside(partial(list, inspected))),
         _part(About.HEALTH, _listed(check_health(settings.health))),
     )
     findings = [finding for part in parts for finding in part]

@@ -65,8 +65,9 @@ _LIBRARIES = {
     "alembic": logging.WARNING,
     "asyncio": logging.INFO,
     "grpc": logging.INFO,
-    # it logs a traceback for each answer that cannot be decoded, which is an error of ours as well
+    # they log a traceback for each answer that cannot be decoded, which is an error of ours as well
     "grpc._common": logging.CRITICAL,
+    "grpc._cython": logging.CRITICAL,
     "httpcore": logging.WARNING,
     "httpx": logging.WARNING,
     # it warns of errors that come second, as a connection ends

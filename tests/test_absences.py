@@ -5,11 +5,13 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 
+from bot import texts
 from bot.core.invoice import Face
 from bot.core.work import Lane
 from bot.demo.telegram import Message
 from tests.store.made import until
 from tests.test_boards import boards, my_part
+from tests.test_guests import question
 from tests.world import World
 
 DAY_S = 86_400.0
@@ -111,6 +113,25 @@ async def test_a_group_that_became_a_supergroup_meanwhile_shows_what_is_paid_the
     await world.until(
         lambda: any("28,000 sats paid" in (each.text or "") for each in boards(world, moved))
     )
+
+
+async def test_a_group_that_became_a_supergroup_meanwhile_can_be_let_in_there(
+    world: World,
+) -> None:
+    """What has no row finds where it is, and that is remembered."""
+    world.telegram.say(world.private(world.owner), world.owner, "/help")
+    await world.start_bot()
+    group = world.telegram.add_group("Club", [world.stranger, world.owner])
+    world.telegram.say(group, world.stranger, f"/invoice@{world.bot_user.username} 5")
+    knock = await world.until(lambda: question(world, world.owner))
+    await world.stop_bot()
+    moved = world.telegram.migrate(group)
+    world.clock.ahead_s += 1.2 * DAY_S
+    await world.start_bot()
+    press = world.telegram.press(knock.chat, world.owner, knock.id, text=texts.ALLOW_GROUP_BUTTON)
+    await press.answer
+    await world.until(lambda: world.ours(moved))
+    await world.open_card(moved, world.stranger, f"/invoice@{world.bot_user.username} 7")
 
 
 async def test_a_message_that_is_gone_from_a_group_is_no_sign_that_it_moved(world: World) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import pytest
 
@@ -163,6 +164,17 @@ async def test_a_signal_is_heard_also_where_whoever_started_it_keeps_it_back(
     process.send_signal(number)
     async with asyncio.timeout(30):
         assert await process.wait() == 0
+
+
+async def test_a_hangup_in_the_last_moment_changes_nothing(world: World) -> None:
+    process = await world.start_process()
+    process.terminate()
+    while process.returncode is None:
+        with suppress(ProcessLookupError):
+            process.send_signal(signal.SIGHUP)
+        await asyncio.sleep(0.002)
+    assert process.returncode == 0
+    assert "Traceback" not in world.log()
 
 
 async def test_a_second_process_on_the_same_database_says_who_has_it(world: World) -> None:

@@ -24,6 +24,7 @@ from tests.store.made import until
 from tests.test_board_faults import paid
 from tests.test_boards import board, boards, my_part
 from tests.test_cli import Ended, ended, ran, started
+from tests.test_collections import asked, pot
 from tests.test_docs import section
 from tests.test_splits import panel, pressed
 from tests.world import World
@@ -282,6 +283,25 @@ async def test_where_a_group_moved_to_since_a_backup_is_found_as_its_board_is_ma
     await world.ask(moved, world.anna, "/invoice 7")  # who was let in there is
     world.telegram.say(moved, world.owner, "/cancel", reply_to=again[0])
     await board(world, moved, ", closed")
+
+
+async def test_a_gift_that_was_chosen_since_a_backup_is_no_longer_tracked_after_its_restore(
+    world: World, backup: Path
+) -> None:
+    """Its question became the card, and the backup knows the question alone."""
+    world.access["chats"] = frozenset({world.group.id})
+    await world.start_process()
+    world.telegram.say(world.group, world.anna, "/collect 50k/21k speakers")
+    question = await asked(world, await pot(world), world.bert)
+    assert (await backed_up(world, backup)).code == 0
+    assert await pressed(world, question, world.bert, "21,000 sats") == ""
+    await world.becomes(question, Face.OPEN)
+    await world.recorded(question)
+    await world.kill_process()
+    await restored(world, backup)
+    assert await pressed(world, question, world.bert, texts.CANCEL_BUTTON) == texts.NOT_TRACKED
+    world.telegram.say(question.chat, world.bert, "/cancel", reply_to=question)
+    await world.until(lambda: texts.NOT_TRACKED in (world.ours(question.chat)[-1].text or ""))
 
 
 @pytest.mark.parametrize("who", ["the asker", "an owner", "the group"])

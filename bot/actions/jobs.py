@@ -159,8 +159,8 @@ def answer(tx: Tx, question: Invoice, columns: Columns, access: Rights, now: flo
 def cancel(tx: Tx, payment_hash: bytes, by: Asker, now: float) -> tuple[Invoice | None, Cancelling]:
     """The row as it is then, and what came of it."""
     row = tx.invoices.by_hash(payment_hash)
-    if row is None:
-        return None, Cancelling.NOT_TRACKED
+    if row is None or row.state is State.DROPPED:  # what its message shows may be newer
+        return row, Cancelling.NOT_TRACKED
     if row.state is State.SETTLED:
         return row, Cancelling.ALREADY_PAID
     if row.state is State.ASKING:
@@ -291,10 +291,11 @@ def of_card(
 
 def _answered_question(tx: Tx, chat_id: int, message_id: int) -> Invoice | None:
     """The gift whose question this message was as somebody pressed: with its amount it got another
-    payment hash."""
+    payment hash. In a restored database it may have got one since that no row has."""
     row = tx.invoices.by_message(chat_id, message_id)
     is_its_card = row is not None and message_id in (row.card_id, *row.duplicates)
-    return row if row and is_its_card and row.part_kind is PartKind.GIFT else None
+    is_answered = row is not None and row.state not in (State.ASKING, State.DROPPED)
+    return row if row and is_answered and is_its_card and row.part_kind is PartKind.GIFT else None
 
 
 def redraw(tx: Tx, row_id: int, now: float) -> Invoice:

@@ -104,8 +104,14 @@ class Edit:
 class Chats:
     """All chats' queues. After `close` whatever waits is `NotSent`."""
 
-    def __init__(self, telegram_bot: TelegramBot) -> None:
+    def __init__(
+        self,
+        telegram_bot: TelegramBot,
+        moved: Callable[[int, int], Coroutine[Any, Any, object]] | None = None,
+    ) -> None:
+        """`moved`: writes that a group has a new id, where a message of no row finds that."""
         self.telegram_bot = telegram_bot
+        self._moved = moved
         self._turns = Turns()
         self._closing = asyncio.Event()
         self._posting: set[asyncio.Task[None]] = set()
@@ -214,8 +220,17 @@ class Chats:
         await self._edit(self._edits.pop(key))
 
     async def _edit(self, message: Edit) -> None:
-        if await self.send(message.chat_id, Sentence.KNOWN, partial(_edited, message)) is False:
+        try:
+            was_theirs = await self.send(message.chat_id, Sentence.KNOWN, partial(_edited, message))
+        except ChatMoved as moved:
+            self._found(message.chat_id, moved)
+            raise
+        if was_theirs is False:
             log.info("message not edited: no longer theirs to read", chat=message.chat_id)
+
+    def _found(self, chat_id: int, moved: ChatMoved) -> None:
+        if self._moved is not None:
+            self.post(self._moved(chat_id, moved.new_chat_id))
 
     def _too_many(self, message: Say) -> str | None:
         """Why this is not said."""
@@ -247,6 +262,7 @@ class Chats:
             try:
                 said = await self.send(message.chat_id, rank, partial(_said, message))
             except ChatMoved as moved:
+                self._found(message.chat_id, moved)
                 message = replace(message, chat_id=moved.new_chat_id, reply_to=None)
             except TopicGone:
                 if message.thread_id is None:

@@ -21,15 +21,13 @@ from bot.core.knocks import Knocking
 from bot.core.text import clean_name
 from bot.errors import ChatForbidden, ChatRefused
 from bot.places import Places
-from bot.store import Store, Tx
+from bot.store import UNINVITED, Store, Tx
 
 log = logs.get(__name__)
 
 #: Seconds in which somebody can let a group in before the bot leaves it.
 LEAVES_AFTER_S = 86_400.0
 
-#: Noted of a group until it was let in or left, however long that takes.
-UNINVITED = "uninvited"
 #: Noted of a group where an owner has heard how to let it in.
 _HOW = "owner invites"
 #: A handler beside that of the membership, which takes the same updates.

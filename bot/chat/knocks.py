@@ -191,6 +191,7 @@ class KnockChats:
                 thread_id=asked.thread_id,
             )
         except ChatMoved as moved:
+            await self._places.moved(chat_id, moved.new_chat_id, must=True)
             await self._say(moved.new_chat_id, what)
         except (TopicClosed, TopicGone):
             if asked.is_group:

@@ -88,6 +88,7 @@ def _until_stopped(start: Callable[[asyncio.Event], Awaitable[None]]) -> None:
     gc.freeze()  # what was imported stays, and need not be searched each time
     gc.enable()
     asyncio.run(whole())
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # Python's last step would let it end the process
 
 
 def end_on_signals(end: Callable[[], object]) -> None:
@@ -120,7 +121,8 @@ def on_hangups(reload: Callable[[], object]) -> None:
 
     def hung_up(_signal: int, _frame: object) -> None:
         if all(map(os.isatty, terminals)):
-            reload()
+            with suppress(RuntimeError):  # the loop is closed
+                reload()
         else:
             os.kill(os.getpid(), signal.SIGTERM)
 

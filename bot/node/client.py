@@ -14,6 +14,7 @@ import grpc
 from google.protobuf.message import Message
 
 from bot import logs
+from bot.aside import aside
 from bot.clock import steady
 from bot.config import LndSettings
 from bot.core.answers import NodeInfo, NodeInvoice, WalletState
@@ -53,6 +54,9 @@ CONNECT_TIMEOUT_S = 20.0
 #: Seconds after which a call is given up; what it did is then unknown.
 CALL_TIMEOUT_S = 10.0
 
+#: Seconds for which a call that was refused waits for the certificate and the macaroon.
+READ_TIMEOUT_S = 2.0
+
 #: What is an answer like any other, by an error's class.
 _ANSWERS = (HashExists, InvoiceUnknown, AlreadySettled)
 
@@ -73,6 +77,7 @@ class Node:
         self._certificate: bytes | None = None
         self._accepted: bytes | None = None  # the pinned one with which the node answered last
         self._channel: grpc.aio.Channel | None = None
+        self._reading: asyncio.Task[tuple[bytes | None, str]] | None = None
         self._closing: set[asyncio.Task[None]] = set()
         self._tells_odd = True
         self._all_private = False
@@ -85,6 +90,8 @@ class Node:
         channel, self._channel = self._channel, None
         if channel is not None:
             await channel.close()
+        if self._reading is not None:
+            self._reading.cancel()
         await asyncio.gather(*self._closing)
 
     @property
@@ -265,7 +272,7 @@ class Node:
                     if event is not None:
                         yield event
         except NodeError as error:
-            raise self._renewed_after(error, channel)[0] from None
+            raise (await self._renewed_after(error, channel))[0] from None
         finally:
             stream.cancel()
 
@@ -290,7 +297,7 @@ class Node:
             with self._explained():
                 return await self._asked(method(channel), request, left_s)
         except NodeError as failure:
-            error, renewed = self._renewed_after(failure, channel)
+            error, renewed = await self._renewed_after(failure, channel)
         if not renewed:
             raise error
         # Its traceback has this frame, and the call in it keeps the channel that was retired: until
@@ -314,10 +321,11 @@ class Node:
         at last. Raises `NodeError`.
         """
         await self._may_ask()
-        channel = self._connected()
+        began_at = steady()
+        channel = self._channel or await self._connected(timeout_s)
+        left_s = timeout_s - (steady() - began_at)
         if self._fence.is_always_open:
-            return channel, timeout_s
-        left_s = timeout_s
+            return channel, left_s
         while True:
             left_s -= await self._connection(channel, within_s=left_s)
             if self._fence.is_open():
@@ -345,18 +353,33 @@ class Node:
         except TermLost as error:
             raise NodeUnreachable(detail="another process acts") from error
 
-    def _connected(self) -> grpc.aio.Channel:
-        if self._channel is None:
-            try:
-                self._certificate = self._settings.certificate()
-                self._macaroon_hex = self._settings.macaroon_hex()
-            except ConfigError as error:
-                raise _counted(CredentialsUnreadable(detail=str(error))) from error
+    async def _connected(self, within_s: float) -> grpc.aio.Channel:
+        try:
+            certificate, macaroon_hex = await self._credentials(within_s)
+        except ConfigError as error:
+            raise _counted(CredentialsUnreadable(detail=str(error))) from error
+        except TimeoutError:
+            detail = "their files give no answer"
+            raise _counted(CredentialsUnreadable(detail=detail)) from None
+        if self._channel is None:  # another call may have been first
+            self._certificate, self._macaroon_hex = certificate, macaroon_hex
             logs.redact(self._macaroon_hex)
             self._channel = open_channel(
                 self._settings.host, self._certificate, proxy=self._settings.proxy
             )
         return self._channel
+
+    async def _credentials(self, within_s: float) -> tuple[bytes | None, str]:
+        """The certificate and the macaroon as their files are: read once at a time, for all calls
+        that wait for them. Raises ConfigError, and TimeoutError."""
+        if self._reading is None or self._reading.done():
+            self._reading = asyncio.ensure_future(aside(self._read))
+            self._reading.add_done_callback(lambda done: done.cancelled() or done.exception())
+        async with asyncio.timeout(within_s):
+            return await asyncio.shield(self._reading)
+
+    def _read(self) -> tuple[bytes | None, str]:
+        return self._settings.certificate(), self._settings.macaroon_hex()
 
     def _rights(self) -> tuple[tuple[str, str], ...]:
         """The macaroon of the day, for one call.
@@ -366,7 +389,9 @@ class Node:
         """
         return (("macaroon", self._macaroon_hex),)
 
-    def _renewed_after(self, error: NodeError, used: grpc.aio.Channel) -> tuple[NodeError, bool]:
+    async def _renewed_after(
+        self, error: NodeError, used: grpc.aio.Channel
+    ) -> tuple[NodeError, bool]:
         """The error, and whether something new was read, so that another try makes sense."""
         if isinstance(error, NodeNameUnknown) and self._channel is used:
             # gRPC's own pauses before it asks for a name again grow to two minutes.
@@ -376,10 +401,13 @@ class Node:
         if self._channel is not used:  # another call was first to notice
             return error, True
         try:
-            certificate = self._settings.certificate()
-            macaroon_hex = self._settings.macaroon_hex()
+            certificate, macaroon_hex = await self._credentials(READ_TIMEOUT_S)
         except ConfigError as missing:
             return type(error)(detail=f"{error.detail}; {missing}"), False
+        except TimeoutError:  # what was refused is what there is to say
+            return error, False
+        if self._channel is not used:  # meanwhile
+            return error, True
         if certificate == self._certificate and macaroon_hex == self._macaroon_hex:
             return error, False
         log.info("node credentials read again", because=error.key)

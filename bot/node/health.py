@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from bot import logs
+from bot.aside import aside
 from bot.config import DAY_S
 from bot.core.inbound import receivable_of
 from bot.core.notices import Kind, Notice
@@ -74,7 +75,7 @@ class Health:
 
     async def _look(self) -> None:
         while True:
-            self._look_at_credentials()
+            await self._look_at_credentials()
             await asyncio.sleep(LOOK_EVERY_S)
             await self._look_at_chain()
             self._look_at_inbound()
@@ -123,13 +124,13 @@ class Health:
 
     # what expires
 
-    def _look_at_credentials(self) -> None:
+    async def _look_at_credentials(self) -> None:
         for kind, expiry in (
             (Kind.CERTIFICATE_EXPIRES, self._certificate_expiry),
             (Kind.MACAROON_EXPIRES, self._macaroon_expiry),
         ):
             try:
-                at = expiry()
+                at = await aside(expiry)
             except (ConfigError, ValueError):  # told where it is used
                 continue
             left_s = EXPIRES_SOON_S + 1 if at is None else at - self._clock()

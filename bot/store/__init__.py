@@ -5,6 +5,7 @@ from bot.store.agenda import Due
 from bot.store.bell import Bell
 from bot.store.boards import TAKEN
 from bot.store.inbox import INBOX, Batch, Delivered
+from bot.store.memory import UNINVITED
 from bot.store.nodes import Ended, Open
 from bot.store.occasions import ToTell
 from bot.store.reading import Reader
@@ -17,6 +18,7 @@ from bot.store.writer import Store
 __all__ = [
     "INBOX",
     "TAKEN",
+    "UNINVITED",
     "Batch",
     "Bell",
     "Delivered",

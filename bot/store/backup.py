@@ -29,9 +29,10 @@ from bot.store.backend import SQLITE, on_server
 from bot.store.chats import Chats
 from bot.store.copying import End, copy
 from bot.store.doubts import boards_that_go_on
+from bot.store.memory import UNINVITED
 from bot.store.noun import ROWS, touch
 from bot.store.rows import BOARDS, packed, unpacked
-from bot.store.tables import boards, claims, inbox, invoices, knock_messages, knocks
+from bot.store.tables import boards, claims, hints, inbox, invoices, knock_messages, knocks
 
 #: Pages that are copied at once, and seconds in between, in which the disk is the bot's.
 STEP, PAUSE_S = 1000, 0.002
@@ -188,6 +189,8 @@ def _adapt_access(connection: Connection) -> int:
     """No code that claims the bot: a restored one draws its own. And what owners have a message of
     is not shown to them once more. How many updates are not handled."""
     connection.execute(sa.delete(claims))
+    # A group that was to be left may have been let in since.
+    connection.execute(sa.delete(hints).where(hints.c.kind == UNINVITED))
     unhandled = _count(inbox, connection)
     connection.execute(sa.delete(inbox))
     state = sa.select(knocks.c.state).where(knocks.c.id == knock_messages.c.knock_id)

@@ -9,6 +9,9 @@ import sqlalchemy as sa
 from bot.store.noun import Noun
 from bot.store.tables import hints, pictures
 
+#: The kind of hint that is noted of a group until it was let in or left, however long that takes.
+UNINVITED = "uninvited"
+
 _SUBJECT: sa.BindParameter[int] = sa.bindparam("subject")
 _SAID_AT = sa.select(hints.c.said_at).where(
     hints.c.kind == sa.bindparam("of_kind"), hints.c.subject_id == _SUBJECT

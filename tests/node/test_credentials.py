@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
+import os
 import ssl
 from pathlib import Path
 
@@ -32,6 +33,7 @@ from bot.errors import (
     PermissionMissing,
     TlsMissing,
 )
+from bot.node import client
 from bot.node.client import Node
 from tests.node.simulated import (
     HASH,
@@ -63,6 +65,44 @@ async def refused_macaroon(sim: SimNode, macaroon: bytes) -> NodeError:
 async def test_what_is_not_a_macaroon_is_refused(sim: SimNode) -> None:
     for odd in (b"not a macaroon", sim.bake(PERMISSIONS)[:-9], b"\x02"):
         assert type(await refused_macaroon(sim, odd)) is MacaroonRefused
+
+
+async def test_a_file_that_gives_no_answer_keeps_nothing_else_waiting(
+    sim: SimNode, tmp_path: Path
+) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    async with connected(sim, macaroon=pipe) as node:
+        held = os.open(pipe, os.O_RDWR)  # somebody will say something, and does not yet
+        calls = [asyncio.create_task(node.lookup(HASH)) for _ in range(3)]
+        for _ in range(20):
+            await asyncio.sleep(0.01)  # the loop goes on
+        assert not any(call.done() for call in calls)
+        with pytest.raises(CredentialsUnreadable):
+            await node.state(timeout_s=0.05)
+        os.write(held, sim.bake(PERMISSIONS))
+        os.close(held)
+        for call in calls:  # all by one reading
+            with pytest.raises(InvoiceUnknown):
+                await call
+
+
+async def test_a_file_that_gives_no_answer_hides_no_refusal(
+    sim: SimNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "READ_TIMEOUT_S", 0.05)
+    sim.bake(PERMISSIONS, save_to="own.macaroon")
+    async with connected(sim, macaroon=sim.folder / "own.macaroon") as node:
+        assert type(await failure(node.lookup(HASH))) is InvoiceUnknown
+        sim.renew_macaroons()
+        (sim.folder / "own.macaroon").unlink()
+        os.mkfifo(sim.folder / "own.macaroon")
+        held = os.open(sim.folder / "own.macaroon", os.O_RDWR)
+        assert type(await failure(node.lookup(HASH))) is MacaroonRefused
+        os.close(held)
+        (sim.folder / "own.macaroon").unlink()
+        sim.bake(PERMISSIONS, save_to="own.macaroon")
+        assert type(await failure(node.lookup(HASH))) is InvoiceUnknown
 
 
 def as_text(macaroon: bytes) -> dict[str, bytes]:

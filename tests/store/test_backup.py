@@ -32,7 +32,7 @@ from bot.errors import (
     NotADatabase,
     StartError,
 )
-from bot.store import Delivered, Reader, Store, Tx, backup, migrations, peek
+from bot.store import UNINVITED, Delivered, Reader, Store, Tx, backup, migrations, peek
 from bot.store.backup import Saved
 from bot.store.copying import TABLES
 from bot.store.move import move
@@ -250,6 +250,22 @@ async def test_what_may_be_told_by_the_time_of_a_restore_says_so(
     assert of_pending.notified == {7: False, 8: False}
     assert of_announced.notified == {7: False, 8: True}
     assert set(of_part.notified) >= {7, 8, 9}
+
+
+async def test_a_restored_bot_leaves_no_group_that_may_have_been_let_in_since(
+    store: Store, file: Path, target: Path
+) -> None:
+    def claim(tx: Tx) -> bool:
+        return tx.memory.claim_hint(UNINVITED, CHAT, now=NOW, every_s=1e9)
+
+    def noted(tx: Tx) -> list[int]:
+        return list(tx.memory.hints(UNINVITED, before=NOW + 1))
+
+    assert await store.do(claim)
+    back_up(file, target)
+    async with opened(target) as restored:
+        assert await restored.do(noted) == []
+    assert await store.do(noted) == [CHAT]
 
 
 async def test_a_backup_has_no_claim_code_and_a_restored_one_draws_its_own(

@@ -12,6 +12,7 @@ from telegram.ext import CommandHandler
 
 from bot import __version__, texts
 from bot.actions import Ledger
+from bot.aside import aside
 from bot.chat import messages
 from bot.chat.admission import Admission
 from bot.chat.replies import NODE_WITHIN_S, AskNode, Replies, Reply, reply
@@ -19,10 +20,11 @@ from bot.chat.updates import PtbApplication
 from bot.core.answers import NodeStatus
 from bot.core.ledger import Overview
 from bot.errors import NodeError, NodeTimeout, StoreUnavailable
-from bot.findings import Finding
+from bot.findings import About, Finding, Kind, bad
 
-#: Seconds for the database's answer, and beyond both for the rest.
-DATABASE_WITHIN_S, REST_S = 5.0, 1.0
+#: Seconds for the macaroon's file, beside the node's answer; for the database's after them; and
+#: beyond these for the rest.
+FILE_WITHIN_S, DATABASE_WITHIN_S, REST_S = 5.0, 5.0, 1.0
 
 
 class Node(Protocol):
@@ -70,18 +72,26 @@ class Status:
         asker = messages.asker(message)
         if (instead := await self._admission.owners_in_private(message, asker)) is not None:
             return instead
-        within_s = self._within_s + DATABASE_WITHIN_S + REST_S
+        within_s = max(self._within_s, FILE_WITHIN_S) + DATABASE_WITHIN_S + REST_S
         may_read = partial(self._admission.is_owner, asker.id)
         return [AskNode(self._ask, partial(reply, message), within_s, may_read)]
 
     async def _ask(self) -> str:
+        node, macaroon = await asyncio.gather(self._of_node(), self._of_macaroon())
         return texts.status(
-            await self._of_node(),
+            node,
             await self._of_invoices(),
-            self._macaroon(self._clock()),
+            macaroon,
             version=__version__,
             started_at=self._started_at,
         )
+
+    async def _of_macaroon(self) -> list[Finding]:
+        try:
+            async with asyncio.timeout(FILE_WITHIN_S):
+                return await aside(partial(list, self._macaroon(self._clock())))
+        except TimeoutError:
+            return [bad(About.MACAROON, Kind.NO_ANSWER, timeout_s=FILE_WITHIN_S)]
 
     async def _of_node(self) -> NodeStatus:
         try:
