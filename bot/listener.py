@@ -48,8 +48,6 @@ HEAD_S = 10.0
 CALL_S = 60.0
 #: Seconds between two calls of one connection: more than proxies keep one for.
 IDLE_S = 300.0
-#: Seconds for which the rest of a body is read that nobody wants.
-REST_S = 2.0
 #: Connections at one address at once: an eighth of the descriptors, and no more than this.
 CONNECTIONS = 128
 #: Connections that are taken in one turn of the loop: those that are there have theirs.
@@ -250,6 +248,7 @@ class _Door:
         caller = request.protocol
         if isinstance(caller, _Caller):  # as all are
             caller.be(State.CALLS)
+        await asyncio.sleep(0)  # of many calls in one go, each answered at once, each has a turn
         try:
             return await self._answer(request)
         finally:
@@ -303,8 +302,10 @@ class _Caller(web.RequestHandler):
             logger=cast("Any", _NOBODYS),
             access_log=cast("Any", None),
             keepalive_timeout=2 * IDLE_S,
-            lingering_time=REST_S,
-            auto_decompress=False,  # a megabyte of nobody's may be a thousand, unpacked in the loop
+            # What a stranger says takes the loop's time to read, and may take very much of it: the
+            # rest of a body that nobody wants is not read, and none is unpacked.
+            lingering_time=0,
+            auto_decompress=False,
             max_headers=MAX_HEADERS,
             max_line_size=MAX_HEADER,
             max_field_size=MAX_HEADER,

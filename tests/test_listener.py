@@ -133,6 +133,16 @@ async def test_nobodys_body_is_unpacked(calls: aiohttp.ClientSession, packing: s
         assert await answer.text() == str(len(body))
 
 
+async def test_a_body_that_nobody_wants_is_not_read_to_its_end(opened: Listener) -> None:
+    reader, writer = await _connect(opened)
+    writer.write(b"POST /nothing HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+    async with asyncio.timeout(30):
+        assert b" 404 " in await reader.readline()
+        writer.write(b"1\r\na\r\n0\r\n\r\nGET /fine HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert b"fine" not in await _rest(reader)
+    writer.close()
+
+
 async def test_what_is_no_http_is_refused_without_a_line_in_the_log(
     opened: Listener, caplog: pytest.LogCaptureFixture
 ) -> None:

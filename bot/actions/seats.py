@@ -162,9 +162,13 @@ def forget_presses(tx: Tx, now: float) -> None:
 
 
 def _is_first(tx: Tx, press: str, board_id: int, now: float) -> bool:
-    """Whether a press comes for the first time; it is known from now on. One without a number, "",
-    always does."""
-    return not press or tx.memory.claim_hint(_pressed(press), board_id, now=now, every_s=PRESS_S)
+    """Whether a press comes for the first time; it is known from now on, whatever the clock says.
+    One without a number, "", always does."""
+    if press and tx.memory.was_said(_pressed(press), board_id):
+        return False
+    if press:
+        tx.memory.say(_pressed(press), board_id, now)
+    return True
 
 
 def _taken_by(board: Board, by: Asker) -> Seat | None:

@@ -486,13 +486,18 @@ async def test_nobody_frees_a_seat_that_is_not_theirs(table: Table) -> None:
     assert (await table.seat(board, 2)).person_id == CORA.id
 
 
-async def test_leaving_that_comes_again_leaves_the_invoice_after_it_alone(table: Table) -> None:
-    """After a kill Telegram delivers a press again, when its person may have come back."""
+@pytest.mark.parametrize("set_by_s", [0, -60])
+async def test_leaving_that_comes_again_leaves_the_invoice_after_it_alone(
+    table: Table, set_by_s: float
+) -> None:
+    """After a kill Telegram delivers a press again, when its person may have come back, and the
+    clock may have been set."""
     board = await table.split("84k/2")
     old = await table.part(board, BERT, state=State.OPEN)
     assert await table.boards.leave(old.payment_hash, press="1") is Leaving.LEAVING
     await table.becomes(old, State.CANCELLED)
     again = await table.part(board, BERT, state=State.OPEN)
+    table.now += set_by_s
     assert await table.boards.leave(old.payment_hash, press="1") is Leaving.NOT_TRACKED
     assert not (await table.seat(board, 2)).leaving
     assert not (await table.row(again)).cancel_wanted
