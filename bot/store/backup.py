@@ -22,6 +22,7 @@ from sqlalchemy.engine import Connection
 
 from bot.core import kept
 from bot.core.invoice import State
+from bot.core.knocks import KnockState
 from bot.core.wishes import BackupProblem
 from bot.errors import BackupFailed, BackupRefused, MoveFailed
 from bot.store import migrations, sqlite, targets
@@ -187,14 +188,16 @@ def _adapt_rows(connection: Connection, owners: list[int]) -> None:
 
 def _adapt_access(connection: Connection) -> int:
     """No code that claims the bot: a restored one draws its own. And what owners have a message of
-    is not shown to them once more. How many updates are not handled."""
+    is not sent to them once more: where it is open, that is made true, as it may say what was
+    answered since. How many updates are not handled."""
     connection.execute(sa.delete(claims))
     # A group that was to be left may have been let in since.
     connection.execute(sa.delete(hints).where(hints.c.kind == UNINVITED))
     unhandled = _count(inbox, connection)
     connection.execute(sa.delete(inbox))
     state = sa.select(knocks.c.state).where(knocks.c.id == knock_messages.c.knock_id)
-    columns = {"shown": sa.func.coalesce(state.scalar_subquery(), knock_messages.c.shown)}
+    answered = sa.func.nullif(state.scalar_subquery(), KnockState.OPEN)
+    columns = {"shown": sa.func.coalesce(answered, "")}
     told = knock_messages.c.message_id.is_not(None)
     connection.execute(sa.update(knock_messages).where(told).values(columns))
     return unhandled

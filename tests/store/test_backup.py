@@ -296,16 +296,18 @@ async def test_a_backup_leaves_what_telegram_has_delivered_to_the_bot_that_goes_
     assert await store.do(count) == 1
 
 
-async def test_a_backup_shows_a_knock_to_owners_who_have_no_message_of_it_and_to_no_others(
+async def test_a_backup_shows_a_knock_to_owners_who_have_no_message_of_it_and_edits_those_of_others(
     store: Store, file: Path, target: Path
 ) -> None:
+    """What an owner has may say what was answered since the backup."""
     waits, away = OWNER + 1, OWNER + 2
     asked = await store.do(knock_at, [OWNER, waits, away])
     await store.do(show, asked, OWNER)
     await store.do(set_away, away)
     back_up(file, target)
     async with opened(target) as restored:
-        assert [each.reader_id for each in await restored.do(due)] == [waits, away]
+        found = [(each.reader_id, each.message_id) for each in await restored.do(due)]
+        assert found == [(OWNER, 9), (waits, None), (away, None)]
 
 
 async def test_who_was_let_in_while_a_backup_was_made_hears_of_it_from_the_restored_bot(
