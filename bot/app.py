@@ -854,17 +854,17 @@ class _Run:
             while (now := self._parts.ages.earliest_now()) is None:  # noqa: ASYNC110
                 await asyncio.sleep(1.0)
             with contextlib.suppress(StoreUnavailable):
-                await self._prune(now - keep_s, unheard=unheard)
+                await self._prune(now, keep_s, unheard=unheard)
             await asyncio.sleep(TIDY_S)
             unheard = True
             with contextlib.suppress(StoreUnavailable):
                 await self._parts.invitations.leave()
 
-    async def _prune(self, before: float, *, unheard: bool) -> None:
-        store = self._parts.store
+    async def _prune(self, now: float, keep_s: float, *, unheard: bool) -> None:
+        store, before = self._parts.store, now - keep_s
         await store.do(_prune_hints, before)
-        await store.do(_prune_inbox, self._parts.places.bot_id, self._parts.clock() - KEPT_S)
-        await store.do(seats.forget_presses, self._parts.clock())
+        await store.do(_prune_inbox, self._parts.places.bot_id, now - KEPT_S)
+        await store.do(seats.forget_presses, now)
         for prune, limit in ((_prune_boards, PRUNE_BOARDS), (_prune_rows, PRUNE)):
             removed = limit
             while removed == limit:

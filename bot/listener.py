@@ -46,6 +46,8 @@ MAX_HEADERS, MAX_HEADER = 64, 4096
 HEAD_S = 10.0
 #: Seconds from there until all of it is read and answered.
 CALL_S = 60.0
+#: Seconds for which what is left of a body that nobody wants is dropped.
+REST_S = 2.0
 #: Seconds between two calls of one connection: more than proxies keep one for.
 IDLE_S = 300.0
 #: Connections at one address at once: an eighth of the descriptors, and no more than this.
@@ -250,7 +252,13 @@ class _Door:
             caller.be(State.CALLS)
         await asyncio.sleep(0)  # of many calls in one go, each answered at once, each has a turn
         try:
-            return await self._answer(request)
+            answer = await self._answer(request)
+            if isinstance(caller, _Caller) and not request.content.is_eof():
+                answer.force_close()
+                await answer.prepare(request)
+                await answer.write_eof()
+                await caller.drop_rest()
+            return answer
         finally:
             if isinstance(caller, _Caller):
                 caller.be(State.WAITS)
@@ -302,8 +310,8 @@ class _Caller(web.RequestHandler):
             logger=cast("Any", _NOBODYS),
             access_log=cast("Any", None),
             keepalive_timeout=2 * IDLE_S,
-            # What a stranger says takes the loop's time to read, and may take very much of it: the
-            # rest of a body that nobody wants is not read, and none is unpacked.
+            # What a stranger says takes the loop's time to read, and may take very much of it: none
+            # is unpacked, and `drop_rest` sees to what nobody wants.
             lingering_time=0,
             auto_decompress=False,
             max_headers=MAX_HEADERS,
@@ -312,6 +320,8 @@ class _Caller(web.RequestHandler):
         )
         self._on_end = on_end
         self._is_cut = False
+        self._drops = False
+        self._is_gone = asyncio.Event()
         self.state = State.SAYS
         self.since = time.monotonic()
 
@@ -329,6 +339,19 @@ class _Caller(web.RequestHandler):
         if self.transport is not None:
             self.transport.abort()
 
+    async def drop_rest(self) -> None:
+        """What comes from now on is dropped as it is, which takes next to no time.
+
+        Until the other side has read its answer and ends it, or for a moment: were it ended here
+        at once, a proxy would take its answer for lost, and this process for one that is down.
+        """
+        self._drops = True
+        self.be(State.WAITS)
+        self.resume_reading()  # what it said already may be as much as is kept
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(REST_S):
+                await self._is_gone.wait()
+
     # what asyncio and aiohttp call
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -337,10 +360,17 @@ class _Caller(web.RequestHandler):
             self.cut()
 
     def connection_lost(self, exc: BaseException | None) -> None:
+        self._is_gone.set()
         super().connection_lost(exc)
         self._on_end(self)
 
+    def eof_received(self) -> None:
+        self._is_gone.set()
+        super().eof_received()
+
     def data_received(self, data: bytes) -> None:
+        if self._drops:
+            return
         if self.state is State.WAITS:
             self.be(State.SAYS)
         super().data_received(data)

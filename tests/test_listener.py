@@ -133,7 +133,10 @@ async def test_nobodys_body_is_unpacked(calls: aiohttp.ClientSession, packing: s
         assert await answer.text() == str(len(body))
 
 
-async def test_a_body_that_nobody_wants_is_not_read_to_its_end(opened: Listener) -> None:
+async def test_a_body_that_nobody_wants_is_not_read_to_its_end(
+    opened: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listener, "REST_S", 0.1)
     reader, writer = await _connect(opened)
     writer.write(b"POST /nothing HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
     async with asyncio.timeout(30):
@@ -141,6 +144,21 @@ async def test_a_body_that_nobody_wants_is_not_read_to_its_end(opened: Listener)
         writer.write(b"1\r\na\r\n0\r\n\r\nGET /fine HTTP/1.1\r\nHost: x\r\n\r\n")
         assert b"fine" not in await _rest(reader)
     writer.close()
+
+
+@pytest.mark.parametrize("pieces", [1, 64])
+async def test_whoever_says_all_of_it_first_reads_the_answer(opened: Listener, pieces: int) -> None:
+    """As a proxy does, which else would take this process for one that is down."""
+    reader, writer = await _connect(opened)
+    writer.write(b"POST /nothing HTTP/1.1\r\nHost: x\r\nContent-Length: 6400000\r\n\r\n")
+    async with asyncio.timeout(30):
+        for _ in range(pieces):
+            writer.write(b"x" * (6_400_000 // pieces))
+            await writer.drain()
+        answer = await reader.readuntil(b"\r\n\r\n")
+        writer.close()  # which nobody waits for longer
+    assert answer.startswith(b"HTTP/1.1 404 ")
+    assert b"connection: close" in answer.lower()
 
 
 async def test_what_is_no_http_is_refused_without_a_line_in_the_log(
