@@ -478,7 +478,7 @@ async def test_a_question_counts_once_and_its_answer_does_not_count_again(desk: 
         (State.EXPIRED, Cancelling.ALREADY_CLOSED, State.EXPIRED),
         (State.CANCELLED, Cancelling.ALREADY_CLOSED, State.CANCELLED),
         (State.FAILED, Cancelling.ALREADY_CLOSED, State.FAILED),
-        (State.DROPPED, Cancelling.ALREADY_CLOSED, State.DROPPED),
+        (State.DROPPED, Cancelling.NOT_TRACKED, State.DROPPED),
     ],
 )
 async def test_what_a_cancellation_finds_decides(

@@ -50,6 +50,8 @@ PLACES = [
 
 #: Who may keep it to themselves, and why.
 KEEP_IT = {
+    "bot/aside.py aside": "whoever waits for it raises it",
+    "bot/aside.py work": "the same",
     "bot/check.py _part": "that a check got no memory is what it says",
     "bot/health/server.py _answer": "whoever waits for it raises it",
     "bot/listener.py _answer": "Telegram is answered 500, and calls again",

@@ -228,7 +228,7 @@ async def test_a_process_whose_last_commits_are_gone_begins_again(
 
 
 def settled(tx: Tx) -> int | None:
-    return tx.doubts.settle([OWNER])
+    return tx.doubts.settle([OWNER], time.time())
 
 
 async def test_a_process_that_lost_its_term_notes_for_the_next_one_what_is_missing(
