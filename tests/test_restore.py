@@ -64,6 +64,16 @@ async def begun(world: World) -> Message:
     return await board(world, world.group)
 
 
+async def saved(world: World, backup: Path) -> tuple[Message, Message]:
+    """The same with a part of Bert's, in a backup; the board, and the part's card."""
+    shown = await begun(world)
+    card = await my_part(world, shown, world.bert, 28_000)
+    await world.recorded(card)
+    await board(world, world.group, "Bert")
+    assert (await backed_up(world, backup)).code == 0
+    return shown, card
+
+
 @pytest.fixture
 def backup(world: World) -> Path:
     (world.folder / "usb").mkdir()
@@ -136,11 +146,7 @@ async def test_a_board_that_was_closed_after_a_backup_shows_after_its_restore_th
     world: World, backup: Path
 ) -> None:
     """The chats are of a later moment than the backup is: what they say is made true."""
-    shown = await begun(world)
-    card = await my_part(world, shown, world.bert, 28_000)
-    await world.recorded(card)
-    await board(world, world.group, "Bert")
-    assert (await backed_up(world, backup)).code == 0
+    shown, card = await saved(world, backup)
     world.telegram.say(world.group, world.anna, "/cancel", reply_to=shown)
     await world.becomes(card, Face.CANCELLED)
     await board(world, world.group, ", closed")
@@ -252,11 +258,7 @@ async def test_what_is_shown_where_a_group_moved_to_since_a_backup_says_that_it_
 async def test_a_board_that_was_moved_since_a_backup_is_shown_once_more_after_its_restore(
     world: World, backup: Path
 ) -> None:
-    shown = await begun(world)
-    card = await my_part(world, shown, world.bert, 28_000)
-    await world.recorded(card)
-    await board(world, world.group, "Bert")
-    assert (await backed_up(world, backup)).code == 0
+    shown, card = await saved(world, backup)
     here = await panel(world, shown, world.anna)
     await pressed(world, here, world.anna, texts.CHANGES[Change.MOVE])
     await world.until(lambda: shown.deleted)
@@ -270,10 +272,7 @@ async def test_a_board_that_was_moved_since_a_backup_is_shown_once_more_after_it
 async def test_where_a_group_moved_to_since_a_backup_is_found_as_its_board_is_made_true(
     world: World, backup: Path
 ) -> None:
-    shown = await begun(world)
-    await my_part(world, shown, world.bert, 28_000)
-    await board(world, world.group, "Bert")
-    assert (await backed_up(world, backup)).code == 0
+    await saved(world, backup)
     moved = world.telegram.migrate(world.group)
     there = await board(world, moved, "Bert")
     await world.kill_process()

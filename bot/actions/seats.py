@@ -164,11 +164,12 @@ def forget_presses(tx: Tx, now: float) -> None:
 def _is_first(tx: Tx, press: str, board_id: int, now: float) -> bool:
     """Whether a press comes for the first time; it is known from now on, whatever the clock says.
     One without a number, "", always does."""
-    if press and tx.memory.was_said(_pressed(press), board_id):
-        return False
-    if press:
+    if not press:
+        return True
+    is_first = not tx.memory.was_said(_pressed(press), board_id)
+    if is_first:
         tx.memory.say(_pressed(press), board_id, now)
-    return True
+    return is_first
 
 
 def _taken_by(board: Board, by: Asker) -> Seat | None:

@@ -10,7 +10,6 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Callable
-from contextlib import suppress
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -27,8 +26,6 @@ log = logs.get(__name__)
 HEADER = "X-Telegram-Bot-Api-Secret-Token"
 #: Seconds in which a body has to be there.
 BODY_S = 10.0
-#: Seconds for which the rest of a body is read that is not taken, so that its sender hears why.
-REST_S = 2.0
 #: Seconds after which Telegram may try again while the database takes nothing. Without them it
 #: waits twice as long each time, and the whole chat with it.
 AGAIN_S = 2
@@ -78,7 +75,6 @@ class Webhook:
             return nothing()
         if request.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
             self._refused.add("its body is packed")  # which Telegram does not do
-            await _read_away(request)
             return web.Response(status=415, headers={"Accept-Encoding": "identity"})
         try:
             async with asyncio.timeout(BODY_S):
@@ -88,7 +84,6 @@ class Webhook:
             return web.Response(status=408)
         if body is None:
             self._refused.add("its body is too large")
-            await _read_away(request)
             return web.Response(status=413)
         try:
             is_kept = await inbox.put(self._store, self._bot_id, body, self._clock())
@@ -110,10 +105,3 @@ class Webhook:
             return await request.read()
         except web.HTTPRequestEntityTooLarge:
             return None
-
-
-async def _read_away(request: web.BaseRequest) -> None:
-    with suppress(TimeoutError, web.RequestPayloadError, ConnectionError):
-        async with asyncio.timeout(REST_S):
-            async for _ in request.content.iter_any():
-                pass
